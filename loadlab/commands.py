@@ -1,0 +1,217 @@
+"""The commands of `./lab`: each reads its settings, calls the rig and tells the user."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from loadlab.errors import Exit, InterruptedRunError, LabError
+from loadlab.rig import compose, fleet
+from loadlab.rig import doctor as doctors
+from loadlab.rig.engine import Engine, RigState, api_urls, ask_workers, is_ready, ui_url
+from loadlab.rig.settings import ROOT, RigSettings, load
+
+console = Console(soft_wrap=True, highlight=False)
+WATCH_EVERY_S = 3.0
+
+
+def up(*, workers: int | None, api: int | None, engine_name: str, detach: bool) -> None:
+    """Bring the rig up and wait for it; attached, show its logs until Ctrl-C and take it down."""
+    settings = load({"workers": workers, "api_replicas": api})
+    fleet.check_api(settings)
+    engine = _engine_for(engine_name)
+    existed = engine.state() is not None
+    try:
+        engine.up(settings, tied=not detach)
+        _wait(engine, settings)
+    except (LabError, KeyboardInterrupt) as error:
+        if not existed:  # what was up before this command is not ours to take down
+            _take_down(engine)
+        if isinstance(error, KeyboardInterrupt):
+            raise InterruptedRunError("Interrupted before the rig was ready.") from None
+        raise
+    _print_urls(settings, detach=detach)
+    if not detach:
+        _stay(engine)
+
+
+def down(*, volumes: bool) -> None:
+    """Take down whatever is up, on any engine."""
+    found = fleet.find()
+    if found is None:
+        console.print("Nothing is up.")
+    engines: list[Engine] = [fleet.choose("processes")]
+    if compose.why_unusable() is None:
+        engines.append(fleet.choose("compose"))
+    for engine in engines:
+        if volumes or (found and engine.name == found[0].name):
+            engine.down(volumes=volumes)
+    if found:
+        console.print("The rig is down.")
+
+
+def status(*, as_json: bool) -> int:
+    """Show what is up, and return 0, or 1 when nothing is."""
+    found = fleet.find()
+    if found is None:
+        print(json.dumps({"up": False})) if as_json else console.print("Nothing is up. './lab up' changes that.")
+        return Exit.TOOL_ERROR
+    document = _status(found[1])
+    if as_json:
+        print(json.dumps(document))
+        return Exit.OK
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("engine", document["engine"])
+    table.add_row("test", f"{document['test']}, {document['users']} users")
+    table.add_row("workers", f"{document['workers_ready']} ready of {document['workers_running']} running")
+    table.add_row("master", document["ui_url"])
+    for replica in document["api"]:
+        table.add_row("api", f"{replica['url']} ({'ready' if replica['ready'] else 'not ready'})")
+    console.print(table)
+    for failure in found[1].failures:
+        console.print(f"[red]{failure.part} has ended.[/red]")
+        console.print(str(failure), markup=False)
+    return Exit.OK
+
+
+def logs(services: list[str], *, follow: bool) -> int:
+    """Print the logs of the rig that is up, or of the last one of processes."""
+    found = fleet.find()
+    engine = found[0] if found else fleet.choose("processes")
+    with suppress(KeyboardInterrupt):
+        return engine.logs(services, follow=follow)
+    return Exit.OK
+
+
+def doctor() -> int:
+    """Print what the machine has and lacks; 1 when a rig cannot run."""
+    findings = doctors.examine(load())
+    marks = {"ok": "[green]ok[/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad[/red]"}
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for finding in findings:
+        table.add_row(marks[finding.level], finding.subject, finding.found, finding.remedy)
+    console.print(table)
+    return Exit.TOOL_ERROR if any(finding.level == "bad" for finding in findings) else Exit.OK
+
+
+def check(*, everything: bool, arguments: list[str]) -> int:
+    """Run lint, format, types and tests, and return 0 when all are good, 1 when not."""
+    tests = ["tests"] if everything else ["tests", "--ignore=tests/stack"]
+    chosen = [a for a in arguments if not a.startswith("-") and (ROOT / a.split("::")[0]).exists()]
+    checks = [
+        ("lint", ["ruff", "check", "."]),
+        ("format", ["ruff", "format", "--check", "."]),
+        ("types", ["mypy"]),
+        ("tests", ["pytest", *([] if chosen else tests), *arguments]),
+    ]
+    bad = [name for name, command in checks if _run_check(name, command)]
+    if bad:
+        console.print(f"Not good: {', '.join(bad)}.", style="red")
+    return Exit.TOOL_ERROR if bad else Exit.OK
+
+
+def _run_check(name: str, command: list[str]) -> int:
+    print(f"--- {name}: {' '.join(command)}", flush=True)
+    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode
+
+
+def _engine_for(name: str) -> Engine:
+    """Return the engine to use: the one that has a rig up, unless another is asked for by name."""
+    found = fleet.find()
+    if found is None:
+        return fleet.choose(name)
+    engine = found[0]
+    if name not in ("auto", engine.name):
+        raise LabError(f"A rig is up on the engine {engine.name}: run './lab down' before one on {name}.")
+    return engine
+
+
+def _wait(engine: Engine, settings: RigSettings) -> None:
+    started = time.monotonic()
+    with console.status("Starting ...") as spinner:
+
+        def report(replicas: int, workers: int) -> None:
+            spinner.update(
+                f"Ready: {workers} of {settings.workers} workers, {replicas} of {settings.api_replicas} API"
+                f"  ({time.monotonic() - started:.0f} s)"
+            )
+
+        fleet.wait_ready(engine, settings, report)
+    console.print(
+        f"[green]Ready[/green] on engine {engine.name}: {settings.workers} workers, "
+        f"{settings.api_replicas} API, {time.monotonic() - started:.1f} s."
+    )
+
+
+def _print_urls(settings: RigSettings, *, detach: bool) -> None:
+    console.print(f"  UI      {ui_url(settings)}")
+    console.print("\n".join(f"  API     {url}/tests" for url in api_urls(settings)))
+    console.print("'./lab down' takes it down." if detach else "Ctrl-C takes everything down.")
+
+
+def _stay(engine: Engine) -> None:
+    """Show the logs until Ctrl-C, then take everything down; a master that ends ends the rig."""
+    command = [sys.executable, "-m", "loadlab", "logs", "--follow"]
+    follower = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        _watch(engine)
+    except KeyboardInterrupt:
+        console.print("Taking everything down ...")
+    finally:
+        follower.terminate()
+        follower.wait()
+        _take_down(engine)
+
+
+def _watch(engine: Engine) -> None:
+    """Tell of each part that ends by itself, once.
+
+    Raises:
+        LabError: the master has ended, or the rig was taken down from elsewhere.
+    """
+    told: set[str] = set()
+    while True:
+        time.sleep(WATCH_EVERY_S)
+        state = engine.state()
+        if state is None:
+            console.print("The rig was taken down from elsewhere.")
+            return
+        for failure in state.failures:
+            if failure.part.startswith("master"):
+                raise LabError(str(failure))
+            if failure.part not in told:
+                console.print(str(failure), style="red", markup=False)
+                told.add(failure.part)
+
+
+def _take_down(engine: Engine) -> None:
+    """Take the rig down whatever happens: a second Ctrl-C does not leave half of it."""
+    while True:
+        try:
+            engine.down(volumes=False)
+            return
+        except KeyboardInterrupt:
+            console.print("Still taking everything down ...")
+
+
+def _status(state: RigState) -> dict[str, Any]:
+    settings = load({"api_replicas": max(1, state.count("api"))})
+    answer = ask_workers(settings) or {"state": "no answer from the master", "users": 0, "ready": 0}
+    return {
+        "up": True,
+        "engine": state.engine,
+        "test": answer["state"],
+        "users": answer["users"],
+        "workers_ready": answer["ready"],
+        "workers_running": state.count("worker"),
+        "ui_url": ui_url(settings),
+        "api": [{"url": url, "ready": is_ready(url)} for url in api_urls(settings)],
+        "failures": [str(failure) for failure in state.failures],
+    }

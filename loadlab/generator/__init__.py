@@ -1,0 +1,1 @@
+"""What runs inside Locust's own processes, beside a locustfile that knows nothing of it."""

@@ -1,0 +1,63 @@
+"""What the master's web server answers beyond Locust's own pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+from locust.env import Environment
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
+
+from loadlab.generator import scenarios
+
+
+def attach(environment: Environment) -> None:
+    """Add our routes to the web UI of a master."""
+    web_ui = environment.web_ui
+    runner = environment.runner
+    assert web_ui is not None
+    assert web_ui.app is not None
+    assert isinstance(runner, MasterRunner)
+
+    @web_ui.app.before_request
+    def pick_scenario() -> ResponseReturnValue | None:
+        if request.endpoint == "locust.swarm" and runner.state not in (STATE_SPAWNING, STATE_RUNNING):
+            return _pick(environment, request.form.get("scenario"))
+        return None
+
+    @web_ui.app.get("/workers")
+    @web_ui.auth_required_if_enabled
+    def workers() -> ResponseReturnValue:
+        return jsonify(workers_document(runner))
+
+
+def workers_document(runner: MasterRunner) -> dict[str, Any]:
+    """Return the state of the test and of each worker; `ready` counts those that can take users or have them."""
+    clients = runner.clients
+    return {
+        "state": runner.state,
+        "users": runner.user_count,
+        "ready": len(clients.ready) + len(clients.spawning) + len(clients.running),
+        "workers": [
+            {
+                "id": client.id,
+                "state": client.state,
+                "users": client.user_count,
+                "cpu_percent": client.cpu_usage,
+                "memory_bytes": client.memory_usage,
+            }
+            for client in clients.all
+        ],
+    }
+
+
+def _pick(environment: Environment, scenario: str | None) -> ResponseReturnValue | None:
+    """Turn to the scenario chosen in the form; an unknown one is refused in the words of Locust's own errors."""
+    if scenario:
+        if scenario not in scenarios.available():
+            known = ", ".join(scenarios.available())
+            return jsonify({"success": False, "message": f"Unknown scenario {scenario!r}: choose one of {known}."})
+        vars(environment.parsed_options)["scenario"] = scenario
+    scenarios.select(environment)
+    return None

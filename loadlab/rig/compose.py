@@ -1,0 +1,114 @@
+"""The engine that runs the parts as containers of docker-compose.yml. Knows the command line of Compose, no more."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from typing import Any, ClassVar
+
+from loadlab.errors import LabError
+from loadlab.rig import ports
+from loadlab.rig.engine import Failure, RigState
+from loadlab.rig.settings import ROOT, RigSettings, environment
+
+TAIL_LINES = 15
+OLDEST = (2, 24)
+QUERY_TIMEOUT_S = 60
+
+
+def why_unusable() -> str | None:
+    """Return why containers cannot be run here, with the remedy; None when they can."""
+    if not shutil.which("docker"):
+        return "There is no docker command: install Docker Engine with its Compose plugin."
+    engine = _docker("version", "--format", "{{.Server.Version}}")
+    if engine.returncode:
+        return (
+            "The Docker Engine does not answer: start it (systemctl start docker), "
+            "and see that your user may talk to it (group docker)."
+        )
+    found = version()
+    if found == (0, 0):
+        return "Docker has no Compose plugin: install docker-compose-plugin, version 2.24 or newer."
+    if found < OLDEST:
+        return f"Compose {found[0]}.{found[1]} is too old: 2.24 or newer is needed."
+    return None
+
+
+def version() -> tuple[int, int]:
+    """Return major and minor of Compose's version, (0, 0) where there is none."""
+    match = re.match(r"v?(\d+)\.(\d+)", _docker("compose", "version", "--short").stdout)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+class ComposeEngine:
+    """Containers on this host's Docker Engine, by `docker compose`."""
+
+    name: ClassVar[str] = "compose"
+
+    def state(self) -> RigState | None:
+        """Return the containers of this project, or None when there are none."""
+        done = self._compose("ps", "--all", "--format", "json")
+        containers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        if not containers:
+            return None
+        running = tuple(_part(c) for c in containers if c["State"] in ("running", "restarting"))
+        ended = [c for c in containers if c["State"] in ("exited", "dead")]
+        return RigState(self.name, running, tuple(self._failure(c) for c in ended))
+
+    def up(self, settings: RigSettings, *, tied: bool) -> None:  # noqa: ARG002 - containers outlive us
+        """Build what has changed, then start or scale the containers; `tied` is for the caller to see to."""
+        if self.state() is None:
+            ports.check_free(settings)
+        command = ["up", "--detach", "--build", "--remove-orphans"]
+        command += ["--scale", f"worker={settings.workers}", "--scale", f"api={settings.api_replicas}"]
+        done = subprocess.run(["docker", "compose", *command], cwd=ROOT, env=environment(settings), check=False)
+        if done.returncode:
+            raise LabError("docker compose could not start the rig: its own words are above.")
+
+    def down(self, *, volumes: bool) -> None:
+        """Stop and remove the containers and networks, and with `volumes` the named volumes."""
+        command = ["docker", "compose", "down", "--remove-orphans", *(["--volumes"] if volumes else [])]
+        if subprocess.run(command, cwd=ROOT, check=False).returncode:
+            raise LabError("docker compose could not take the rig down: its own words are above.")
+
+    def logs(self, services: list[str], *, follow: bool) -> int:
+        """Print the containers' logs; followed, only what is new."""
+        options = ["--follow", "--tail", "0"] if follow else []
+        return subprocess.run(["docker", "compose", "logs", *options, *services], cwd=ROOT, check=False).returncode
+
+    def _failure(self, container: dict[str, Any]) -> Failure:
+        done = _docker("logs", "--tail", str(TAIL_LINES), container["ID"], stderr=subprocess.STDOUT)
+        code = int(container["ExitCode"])
+        lines = tuple(line for line in done.stdout.splitlines() if line.strip())
+        return Failure(_part(container), 128 - code if code > 128 else code, lines)
+
+    def _compose(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        done = _docker("compose", *arguments, stderr=subprocess.PIPE)
+        if done.returncode:
+            raise LabError(f"docker compose {arguments[0]} failed: {done.stderr.strip()}")
+        return done
+
+
+def _part(container: dict[str, Any]) -> str:
+    """Return `worker-3` for the third container of service worker."""
+    return f"{container['Service']}-{container['Name'].rsplit('-', 1)[-1]}"
+
+
+def _docker(*arguments: str, stderr: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["docker", *arguments],
+            cwd=ROOT,
+            env=os.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            check=False,
+            timeout=QUERY_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise LabError(f"docker {arguments[0]} did not answer within {QUERY_TIMEOUT_S} s.") from None

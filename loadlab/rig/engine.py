@@ -1,0 +1,96 @@
+"""What every engine can do, and the rig that it is asked for. Three ways of running the same parts hide behind it."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from loadlab.rig.settings import RigSettings
+
+LOOPBACK = "127.0.0.1"
+ANSWER_S = 2.0
+SERVICES = ("api", "master", "worker")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A part that ended by itself: its name, its exit code (negative: the signal) and its last log lines."""
+
+    part: str
+    exit_code: int
+    last_lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        how = f"was killed by signal {-self.exit_code}" if self.exit_code < 0 else f"exited with {self.exit_code}"
+        tail = "".join(f"\n  {line}" for line in self.last_lines) or "\n  (it logged nothing)"
+        return f"{self.part} {how}. Its last log lines:{tail}"
+
+
+@dataclass(frozen=True)
+class RigState:
+    """A rig that is up: which parts run, and which have ended by themselves."""
+
+    engine: str
+    running: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = field(default=())
+
+    def count(self, service: str) -> int:
+        """Return how many parts of a service run."""
+        return sum(1 for part in self.running if part.rsplit("-", 1)[0] == service)
+
+
+class Engine(Protocol):
+    """Starts, scales, watches and ends the parts of one rig. `up` on a rig that is up scales it."""
+
+    name: ClassVar[str]
+
+    def state(self) -> RigState | None:
+        """Return what is up, or None when nothing is."""
+
+    def up(self, settings: RigSettings, *, tied: bool) -> None:
+        """Start or scale the parts; a tied rig ends with this process. Returns before they are ready."""
+
+    def down(self, *, volumes: bool) -> None:
+        """End every part; with `volumes` the stored data too. Nothing to end is no error."""
+
+    def logs(self, services: list[str], *, follow: bool) -> int:
+        """Print the logs of the parts, all of them when none is named, and return an exit code."""
+
+
+def ui_url(settings: RigSettings) -> str:
+    """Return where the master's UI is published, as this host reaches it."""
+    return f"http://{reachable(settings)}:{settings.ui_port}"
+
+
+def api_urls(settings: RigSettings) -> list[str]:
+    """Return where each replica of the API is published, as this host reaches it."""
+    return [f"http://{reachable(settings)}:{port}" for port in settings.api_ports]
+
+
+def reachable(settings: RigSettings) -> str:
+    """Return an address of this host that reaches the published ports."""
+    address = str(settings.bind_address)
+    return LOOPBACK if address == "0.0.0.0" else address
+
+
+def ask_workers(settings: RigSettings) -> dict[str, Any] | None:
+    """Ask the master for its workers; None when it does not answer."""
+    document: dict[str, Any] | None = fetch(f"{ui_url(settings)}/workers")
+    return document
+
+
+def is_ready(url: str) -> bool:
+    """Tell whether a replica of the API answers that it takes requests."""
+    return fetch(f"{url}/readyz") is not None
+
+
+def fetch(url: str) -> Any | None:
+    """GET a JSON document straight from this host, past any proxy; None for any failure."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=ANSWER_S) as response:
+            return json.load(response)
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,96 @@
+"""What the process engine runs: the same gunicorn, master and workers as the containers, on this host's loopback."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from loadlab.rig.engine import LOOPBACK
+from loadlab.rig.settings import RigSettings
+
+LOCUST = (sys.executable, "-m", "locust")
+GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "api/gunicorn.conf.py")
+LOCUSTFILES = "loadlab/generator/beside.py,locust/locustfile.py,locust/scenarios"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process to run: its name, its command and what its environment holds beside what all have in common."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The wanted rig, in plain values that travel to the supervisor as JSON.
+
+    `control_port` is where workers find the master; `balanced_port` is shared by all replicas of the API, among which
+    the kernel spreads connections, and is None for a single one; `options` is what Locust's processes read. What all
+    parts have in common, secrets among it, is the supervisor's own environment and is never written down.
+    """
+
+    workers: int
+    api_ports: tuple[int, ...]
+    address: str
+    ui_port: int
+    control_port: int
+    balanced_port: int | None
+    folder: str
+    options: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fleet as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Fleet:
+        """Make a fleet of what `to_json` gave."""
+        return cls(**{**values, "api_ports": tuple(values["api_ports"])})
+
+
+def locust_options(settings: RigSettings, target: str) -> dict[str, str]:
+    """Return the environment that Locust's processes read their options from."""
+    return {
+        "LOCUST_LOCUSTFILE": LOCUSTFILES,
+        "LOCUST_LOGLEVEL": settings.locust_loglevel,
+        "LOCUST_HOST": settings.target_host or target,
+        "LOCUST_USERS": str(settings.users),
+        "LOCUST_SPAWN_RATE": str(settings.spawn_rate),
+        "LOCUST_STOP_TIMEOUT": str(settings.stop_timeout_s),
+        "SCENARIO": settings.scenario,
+    }
+
+
+def parts(fleet: Fleet) -> list[Part]:
+    """Return every process of a fleet: the API's replicas and the master first, then the workers."""
+    replicas = [_api(fleet, number, port) for number, port in enumerate(fleet.api_ports, start=1)]
+    workers = [_worker(fleet, number) for number in range(1, fleet.workers + 1)]
+    return [*replicas, _master(fleet), *workers]
+
+
+def _api(fleet: Fleet, number: int, port: int) -> Part:
+    name = f"api-{number}"
+    binds = [f"{fleet.address}:{port}"]
+    environment = {
+        "API_INSTANCE": name,
+        "PROMETHEUS_MULTIPROC_DIR": str(Path(fleet.folder) / "metrics" / name),
+    }
+    if fleet.balanced_port is not None:
+        binds.append(f"{LOOPBACK}:{fleet.balanced_port}")
+        environment["GUNICORN_REUSE_PORT"] = "true"
+    return Part(name, GUNICORN, environment | {"GUNICORN_BIND": ",".join(binds)})
+
+
+def _master(fleet: Fleet) -> Part:
+    control = ("--master-bind-host", LOOPBACK, "--master-bind-port", str(fleet.control_port))
+    web = ("--web-host", fleet.address, "--web-port", str(fleet.ui_port))
+    return Part("master-1", (*LOCUST, "--master", *control, *web), fleet.options)
+
+
+def _worker(fleet: Fleet, number: int) -> Part:
+    control = ("--master-host", LOOPBACK, "--master-port", str(fleet.control_port))
+    return Part(f"worker-{number}", (*LOCUST, "--worker", *control), fleet.options)

@@ -1,0 +1,186 @@
+"""The engine that runs the parts as plain processes on loopback: the default where no Docker Engine answers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar
+
+import psutil
+
+from loadlab.errors import LabError, UsageError
+from loadlab.rig import logfiles, ports, rigfolder
+from loadlab.rig.engine import LOOPBACK, Failure, RigState
+from loadlab.rig.parts import Fleet, locust_options
+from loadlab.rig.rigfolder import MARK, RigFolder
+from loadlab.rig.settings import ROOT, RigSettings, environment
+from loadlab.rig.supervisor import GRACE_S
+
+START_S = 10.0
+
+
+def default_folder() -> Path:
+    """Return the folder of this checkout's process rig."""
+    return Path(os.environ.get("LAB_HOME", ROOT / ".lab")) / "rig"
+
+
+class ProcessEngine:
+    """A supervisor and its children, found again by the folder they share."""
+
+    name: ClassVar[str] = "processes"
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.folder = RigFolder(path or default_folder())
+
+    def state(self) -> RigState | None:
+        """Return the parts that run and have ended, or None when no supervisor lives."""
+        if self._supervisor() is None:
+            return None
+        running = rigfolder.read(self.folder.running)
+        if running is None:
+            return RigState(self.name)
+        failures = [Failure(name, code, self.folder.last_lines(name)) for name, code in running["ended"].items()]
+        return RigState(self.name, tuple(running["running"]), tuple(failures))
+
+    def up(self, settings: RigSettings, *, tied: bool) -> None:
+        """Start a supervisor with the fleet, or give a living one the new fleet."""
+        supervisor = self._supervisor()
+        if supervisor is not None:
+            self._rescale(settings, supervisor)
+            return
+        self._end_leftovers()
+        ports.check_free(settings)
+        self.folder.prepare()
+        rigfolder.write(self.folder.wanted, self._fleet(settings).to_json())
+        command = [sys.executable, "-m", "loadlab.rig.supervisor", str(self.folder.path), *(["--tied"] if tied else [])]
+        with self.folder.log("supervisor").open("ab") as log:
+            child = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self._environment(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        if not _within(START_S, lambda: self.folder.running.exists() or child.poll() is not None):
+            raise LabError(f"The supervisor did not start within {START_S:g} s: see {self.folder.log('supervisor')}.")
+        if child.poll() is not None:
+            raise LabError("\n".join(["The supervisor ended at once:", *self.folder.last_lines("supervisor")]))
+
+    def down(self, *, volumes: bool) -> None:
+        """End the supervisor, which ends its parts; then whatever a killed one left behind."""
+        supervisor = self._supervisor()
+        if supervisor is not None:
+            supervisor.terminate()
+            if not _within(GRACE_S + START_S, lambda: not _lives(supervisor)):
+                supervisor.kill()
+        self._end_leftovers()
+        self.folder.running.unlink(missing_ok=True)
+        self.folder.wanted.unlink(missing_ok=True)
+        if volumes:
+            self.folder.remove_data()
+
+    def logs(self, services: list[str], *, follow: bool) -> int:
+        """Print the log files; followed, only what is new, until the rig is down."""
+        files = {file.stem: file for file in self.folder.logs.glob("*.log")}
+        unknown = [name for name in services if not any(_belongs(part, name) for part in files)]
+        if unknown:
+            known = ", ".join(sorted(files)) or "none, as no rig was started"
+            raise UsageError(f"There is no log of {', '.join(unknown)}. There are: {known}.")
+        chosen = {
+            part: file for part, file in files.items() if not services or any(_belongs(part, name) for name in services)
+        }
+        logfiles.show(chosen, follow=follow, lives=lambda: self._supervisor() is not None)
+        return 0
+
+    def _fleet(self, settings: RigSettings, *, control: int | None = None, balanced: int | None = None) -> Fleet:
+        several = settings.api_replicas > 1
+        balanced = (balanced or ports.free_port(LOOPBACK)) if several else None
+        target = f"http://{LOOPBACK}:{balanced or settings.api_ports[0]}"
+        return Fleet(
+            workers=settings.workers,
+            api_ports=tuple(settings.api_ports),
+            address=str(settings.bind_address),
+            ui_port=settings.ui_port,
+            control_port=control or ports.free_port(LOOPBACK),
+            balanced_port=balanced,
+            folder=str(self.folder.path),
+            options=locust_options(settings, target),
+        )
+
+    def _environment(self, settings: RigSettings) -> dict[str, str]:
+        """Return what all parts have in common: the knobs, the store of this rig unless one is given, and the mark."""
+        store = f"sqlite:///{self.folder.path / 'data' / 'tests.db'}"
+        own = {MARK: str(self.folder.path), "PYTHONUNBUFFERED": "1"}
+        return {"DATABASE_URL": store, **environment(settings), **own}
+
+    def _rescale(self, settings: RigSettings, supervisor: psutil.Process) -> None:
+        """Give a living supervisor another number of workers; what its master and API were started with must stay."""
+        before = Fleet.from_json(rigfolder.read(self.folder.wanted) or {})
+        fleet = self._fleet(settings, control=before.control_port, balanced=before.balanced_port)
+        if (before.api_ports, before.address, before.ui_port) != (fleet.api_ports, fleet.address, fleet.ui_port):
+            raise LabError(
+                "A rig of processes is up with other ports or another number of replicas: "
+                "only its workers can be scaled. Run './lab down' first."
+            )
+        rigfolder.write(self.folder.wanted, fleet.to_json())
+        supervisor.send_signal(signal.SIGHUP)
+        _within(GRACE_S, lambda: self._worker_count() == settings.workers)
+
+    def _worker_count(self) -> int:
+        state = self.state()
+        return state.count("worker") if state else 0
+
+    def _supervisor(self) -> psutil.Process | None:
+        """Return the living supervisor, told from a stranger with the same pid by its start time."""
+        running = rigfolder.read(self.folder.running)
+        if running is None:
+            return None
+        try:
+            process = psutil.Process(running["pid"])
+            same = process.create_time() == running["started"] and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return None
+        return process if same else None
+
+    def _end_leftovers(self) -> None:
+        left = self.folder.processes()
+        for process in left:
+            _signal(process, signal.SIGTERM)
+        _, stubborn = psutil.wait_procs(left, timeout=START_S)
+        for process in stubborn:
+            _signal(process, signal.SIGKILL)
+        psutil.wait_procs(stubborn, timeout=START_S)
+
+
+def _belongs(part: str, name: str) -> bool:
+    return part == name or part.rsplit("-", 1)[0] == name
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+def _within(seconds: float, happened: Callable[[], bool]) -> bool:
+    """Wait for something, at most so long, and tell whether it happened."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

@@ -1,0 +1,165 @@
+"""The knobs of the rig: flags over the environment over .env over defaults, checked whole before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from loadlab.errors import UsageError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DOTENV = ROOT / ".env"
+COMPOSE_FILE = ROOT / "docker-compose.yml"
+# Names that .env may hold beside our own knobs: they are read by the tools themselves.
+FOREIGN = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "LOCUST_")
+
+
+def _ports(value: str) -> str:
+    match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", value)
+    if not match or not 1 <= int(match[1]) <= int(match[2] or match[1]) <= 65535:
+        raise ValueError("not a port or a range of ports")
+    return value
+
+
+def _memory(value: str) -> str:
+    if not re.fullmatch(r"\d{1,12}[bkmg]?", value.lower()):
+        raise ValueError("not a size")
+    return value
+
+
+def _target(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise ValueError("not an http(s) URL")
+    return value
+
+
+Cpus = Annotated[float, Field(ge=0, le=1024, description="cores, 0-1024, fractions allowed, 0 is no limit")]
+Memory = Annotated[
+    str, AfterValidator(_memory), Field(description="a whole number and b, k, m or g, such as 512m; 0 is no limit")
+]
+Pids = Annotated[int, Field(ge=16, le=32768, description="a whole number, 16-32768")]
+Port = Annotated[int, Field(ge=1, le=65535, description="a port, 1-65535")]
+
+
+class RigSettings(BaseSettings):
+    """Every knob that shapes the rig. The API's own (API_*, GUNICORN_*) are checked by the API."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    workers: int = Field(2, ge=1, le=200, description="a whole number of workers, 1-200")
+    api_replicas: int = Field(1, ge=1, le=20, description="a whole number of replicas, 1-20")
+    target_host: Annotated[str, AfterValidator(_target)] | None = Field(
+        None, description="an http:// or https:// URL without user, query or fragment; empty for this rig's API"
+    )
+    load_internal: bool = Field(True, description="true or false")
+    bind_address: IPv4Address = Field(
+        IPv4Address("127.0.0.1"), description="an IPv4 address of this host, such as 127.0.0.1 or 0.0.0.0"
+    )
+    api_port: Annotated[str, AfterValidator(_ports)] = Field(
+        "5000", description="a port, 1-65535, or a range such as 5000-5002"
+    )
+    ui_port: Port = 8089
+    users: int = Field(200, ge=1, le=1_000_000, description="a whole number of users, 1-1000000")
+    spawn_rate: float = Field(50, gt=0, le=10_000, description="users started per second, above 0, up to 10000")
+    scenario: str = Field("locustfile", pattern=r"^\w[\w-]*$", description="the name of a scenario file, without .py")
+    stop_timeout_s: int = Field(10, ge=0, le=30, description="whole seconds, 0-30")
+    locust_loglevel: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL"
+    )
+    api_cpus: Cpus = 0
+    master_cpus: Cpus = 0
+    worker_cpus: Cpus = 0
+    api_memory: Memory = "2g"
+    master_memory: Memory = "1g"
+    worker_memory: Memory = "1g"
+    api_pids: Pids = 512
+    master_pids: Pids = 256
+    worker_pids: Pids = 256
+
+    @property
+    def api_ports(self) -> list[int]:
+        """Return one published port for each replica, counted up from the first of API_PORT."""
+        first = int(self.api_port.split("-")[0])
+        return [first + index for index in range(self.api_replicas)]
+
+
+def load(flags: Mapping[str, Any] | None = None, dotenv: Path = DOTENV) -> RigSettings:
+    """Read and check every knob.
+
+    Raises:
+        UsageError: names each bad value, where it is from, what is allowed and where to change it.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    _check_names(dotenv)
+    try:
+        settings = RigSettings(_env_file=dotenv, **given)  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise UsageError("\n".join(_explain(item, given, dotenv) for item in error.errors())) from None
+    _check_ports(settings)
+    _check_scenario(settings)
+    return settings
+
+
+def environment(settings: RigSettings, dotenv: Path = DOTENV) -> dict[str, str]:
+    """Return the environment for the rig's parts: the knobs of .env and the shell, with `settings` laid over them."""
+    merged = {name: value for name, value in dotenv_values(dotenv).items() if value}
+    merged |= dict(os.environ)
+    merged |= {"WORKERS": str(settings.workers), "API_REPLICAS": str(settings.api_replicas)}
+    ports = settings.api_ports
+    merged["API_PORT"] = f"{ports[0]}-{ports[-1]}" if len(ports) > 1 else str(ports[0])
+    return merged
+
+
+def known_names() -> set[str]:
+    """Return the name of every knob: those that the compose file takes from its environment."""
+    text = COMPOSE_FILE.read_text()
+    return set(re.findall(r"\$\{([A-Z_]+)", text)) | set(re.findall(r"^ +- ([A-Z][A-Z_]+)$", text, re.MULTILINE))
+
+
+def _check_names(dotenv: Path) -> None:
+    known = known_names()
+    for name in dotenv_values(dotenv):
+        if name not in known and not name.startswith(FOREIGN):
+            close = difflib.get_close_matches(name, known, 1)
+            meant = f" Did you mean {close[0]}?" if close else ""
+            raise UsageError(f"{name} in {dotenv.name} is not a knob of the rig.{meant} README.md lists them all.")
+
+
+def _check_ports(settings: RigSettings) -> None:
+    ports = settings.api_ports
+    if ports[-1] > 65535:
+        raise UsageError(
+            f"API_PORT={settings.api_port} leaves no port for {len(ports)} replicas: choose a lower first port."
+        )
+    if settings.ui_port in ports:
+        raise UsageError(
+            f"UI_PORT={settings.ui_port} is also a port of the API ({ports[0]}-{ports[-1]}): choose another for one."
+        )
+
+
+def _check_scenario(settings: RigSettings) -> None:
+    names = ["locustfile", *sorted(path.stem for path in (ROOT / "locust" / "scenarios").glob("*.py"))]
+    if settings.scenario not in names:
+        raise UsageError(f"SCENARIO={settings.scenario} is not a file of locust/scenarios: choose {', '.join(names)}.")
+
+
+def _explain(item: Any, given: Mapping[str, Any], dotenv: Path) -> str:
+    field = str(item["loc"][0]).lower()
+    allowed = RigSettings.model_fields[field].description
+    name = field.upper()
+    if field in given:
+        where = "the flag"
+    elif name in os.environ:
+        where = "the shell's environment"
+    else:
+        where = dotenv.name
+    return f"{name}={item['input']!s} is not allowed. Allowed: {allowed}. Change it in {where}."
