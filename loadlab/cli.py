@@ -104,7 +104,7 @@ def main() -> int:
     """Run the command line and return its exit code; the only place that turns errors into text and a status."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(standalone_mode=True)
+        app(prog_name="lab")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else Exit.TOOL_ERROR
     except LabError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
@@ -21,6 +22,10 @@ def attach(environment: Environment) -> None:
     assert isinstance(runner, MasterRunner)
 
     @web_ui.app.before_request
+    def refuse_other_sites() -> ResponseReturnValue | None:
+        return None if is_own_site(request.method, request.headers.get("Origin"), request.host) else _refusal()
+
+    @web_ui.app.before_request
     def pick_scenario() -> ResponseReturnValue | None:
         if request.endpoint == "locust.swarm" and runner.state not in (STATE_SPAWNING, STATE_RUNNING):
             return _pick(environment, request.form.get("scenario"))
@@ -30,6 +35,14 @@ def attach(environment: Environment) -> None:
     @web_ui.auth_required_if_enabled
     def workers() -> ResponseReturnValue:
         return jsonify(workers_document(runner))
+
+
+def is_own_site(method: str, origin: str | None, host: str) -> bool:
+    """Tell whether a request may change something: a page of another site, open in the same browser, may not.
+
+    Locust answers any origin and asks for no token, so any such page could start a test at any target.
+    """
+    return method in ("GET", "HEAD", "OPTIONS") or origin is None or urlsplit(origin).netloc == host
 
 
 def workers_document(runner: MasterRunner) -> dict[str, Any]:
@@ -50,6 +63,10 @@ def workers_document(runner: MasterRunner) -> dict[str, Any]:
             for client in clients.all
         ],
     }
+
+
+def _refusal() -> ResponseReturnValue:
+    return jsonify({"success": False, "message": "Refused: the request came from a page of another site."}), 403
 
 
 def _pick(environment: Environment, scenario: str | None) -> ResponseReturnValue | None:

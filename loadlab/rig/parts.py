@@ -29,8 +29,9 @@ class Fleet:
     """The wanted rig, in plain values that travel to the supervisor as JSON.
 
     `control_port` is where workers find the master; `balanced_port` is shared by all replicas of the API, among which
-    the kernel spreads connections, and is None for a single one; `options` is what Locust's processes read. What all
-    parts have in common, secrets among it, is the supervisor's own environment and is never written down.
+    the kernel spreads connections, and is None for a single one; `grace_s` is from SIGTERM to SIGKILL; `options` is
+    what Locust's processes read. What all parts have in common, secrets among it, is the supervisor's own environment
+    and is never written down.
     """
 
     workers: int
@@ -40,6 +41,7 @@ class Fleet:
     control_port: int
     balanced_port: int | None
     folder: str
+    grace_s: int
     options: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:

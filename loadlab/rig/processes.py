@@ -20,7 +20,6 @@ from loadlab.rig.engine import LOOPBACK, Failure, RigState
 from loadlab.rig.parts import Fleet, locust_options
 from loadlab.rig.rigfolder import MARK, RigFolder
 from loadlab.rig.settings import ROOT, RigSettings, environment
-from loadlab.rig.supervisor import GRACE_S
 
 START_S = 10.0
 
@@ -79,7 +78,8 @@ class ProcessEngine:
         supervisor = self._supervisor()
         if supervisor is not None:
             supervisor.terminate()
-            if not _within(GRACE_S + START_S, lambda: not _lives(supervisor)):
+            grace_s = (rigfolder.read(self.folder.wanted) or {}).get("grace_s", 0)
+            if not _within(grace_s + START_S, lambda: not _lives(supervisor)):
                 supervisor.kill()
         self._end_leftovers()
         self.folder.running.unlink(missing_ok=True)
@@ -112,6 +112,7 @@ class ProcessEngine:
             control_port=control or ports.free_port(LOOPBACK),
             balanced_port=balanced,
             folder=str(self.folder.path),
+            grace_s=settings.stop_grace_s,
             options=locust_options(settings, target),
         )
 
@@ -132,7 +133,7 @@ class ProcessEngine:
             )
         rigfolder.write(self.folder.wanted, fleet.to_json())
         supervisor.send_signal(signal.SIGHUP)
-        _within(GRACE_S, lambda: self._worker_count() == settings.workers)
+        _within(settings.stop_grace_s, lambda: self._worker_count() == settings.workers)
 
     def _worker_count(self) -> int:
         state = self.state()

@@ -72,6 +72,7 @@ class RigSettings(BaseSettings):
     spawn_rate: float = Field(50, gt=0, le=10_000, description="users started per second, above 0, up to 10000")
     scenario: str = Field("locustfile", pattern=r"^\w[\w-]*$", description="the name of a scenario file, without .py")
     stop_timeout_s: int = Field(10, ge=0, le=30, description="whole seconds, 0-30")
+    stop_grace_s: int = Field(45, ge=1, le=4000, description="whole seconds, 1-4000")
     locust_loglevel: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL"
     )

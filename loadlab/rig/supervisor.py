@@ -25,7 +25,6 @@ from loadlab.rig.settings import ROOT
 
 PR_SET_PDEATHSIG = 1
 TICK_S = 0.1
-GRACE_S = 45.0  # as stop_grace_period of the containers
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -42,6 +41,7 @@ class Supervisor:
         self.folder = folder
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.ended: dict[str, int] = {}
+        self.grace_s = 0.0
         self.stopping = False
         self.changed = True
 
@@ -68,6 +68,7 @@ class Supervisor:
         if wanted is None:
             return
         fleet = Fleet.from_json(wanted)
+        self.grace_s = fleet.grace_s
         named = {part.name: part for part in parts(fleet)}
         self.reap()
         # A part that ended by itself is started again when the rig is asked for once more, as `compose up` does.
@@ -107,7 +108,7 @@ class Supervisor:
         for child in going.values():
             if child.poll() is None:
                 child.terminate()
-        deadline = time.monotonic() + GRACE_S
+        deadline = time.monotonic() + self.grace_s
         for child in going.values():
             try:
                 child.wait(max(0.0, deadline - time.monotonic()))
