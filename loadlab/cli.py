@@ -111,6 +111,7 @@ def main() -> int:
         errors.print(f"[red]Error:[/red] {_plain(str(error))}")
         return error.exit_code
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more would be a traceback
         errors.print("Interrupted.")
         return Exit.INTERRUPTED
     except BrokenPipeError:

@@ -166,8 +166,8 @@ def _stay(engine: Engine) -> None:
         console.print("Taking everything down ...")
     finally:
         follower.terminate()
-        follower.wait()
         _take_down(engine)
+        follower.wait()
 
 
 def _watch(engine: Engine) -> None:
@@ -193,17 +193,18 @@ def _watch(engine: Engine) -> None:
 
 def _take_down(engine: Engine) -> None:
     """Take the rig down whatever happens: a second Ctrl-C does not leave half of it."""
+    interrupted = False
     while True:
-        try:
+        with suppress(KeyboardInterrupt):
+            if interrupted:
+                console.print("Still taking everything down ...")
+            interrupted = True
             engine.down(volumes=False)
             return
-        except KeyboardInterrupt:
-            console.print("Still taking everything down ...")
 
 
 def _status(state: RigState) -> dict[str, Any]:
-    settings = load({"api_replicas": max(1, state.count("api"))})
-    answer = ask_workers(settings) or {"state": "no answer from the master", "users": 0, "ready": 0}
+    answer = ask_workers(state.ui_url) or {"state": "no answer from the master", "users": 0, "ready": 0}
     return {
         "up": True,
         "engine": state.engine,
@@ -211,7 +212,7 @@ def _status(state: RigState) -> dict[str, Any]:
         "users": answer["users"],
         "workers_ready": answer["ready"],
         "workers_running": state.count("worker"),
-        "ui_url": ui_url(settings),
-        "api": [{"url": url, "ready": is_ready(url)} for url in api_urls(settings)],
+        "ui_url": state.ui_url,
+        "api": [{"url": url, "ready": is_ready(url)} for url in state.api_urls],
         "failures": [str(failure) for failure in state.failures],
     }

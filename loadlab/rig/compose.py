@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from loadlab.errors import LabError
 from loadlab.rig import ports
-from loadlab.rig.engine import Failure, RigState
+from loadlab.rig.engine import Failure, RigState, url
 from loadlab.rig.settings import ROOT, RigSettings, environment
 
 TAIL_LINES = 15
@@ -56,7 +56,10 @@ class ComposeEngine:
             return None
         running = tuple(_part(c) for c in containers if c["State"] in ("running", "restarting"))
         ended = [c for c in containers if c["State"] in ("exited", "dead")]
-        return RigState(self.name, running, tuple(self._failure(c) for c in ended))
+        master = _published([c for c in containers if c["Service"] == "master"])
+        replicas = _published([c for c in containers if c["Service"] == "api"])
+        failures = tuple(self._failure(c) for c in ended)
+        return RigState(self.name, running, failures, master[0] if master else "", tuple(sorted(replicas)))
 
     def up(self, settings: RigSettings, *, tied: bool) -> None:  # noqa: ARG002 - containers outlive us
         """Build what has changed, then start or scale the containers; `tied` is for the caller to see to."""
@@ -95,6 +98,11 @@ class ComposeEngine:
 def _part(container: dict[str, Any]) -> str:
     """Return `worker-3` for the third container of service worker."""
     return f"{container['Service']}-{container['Name'].rsplit('-', 1)[-1]}"
+
+
+def _published(containers: list[dict[str, Any]]) -> list[str]:
+    publishers = [publisher for container in containers for publisher in container["Publishers"] or []]
+    return [url(publisher["URL"], publisher["PublishedPort"]) for publisher in publishers if publisher["PublishedPort"]]
 
 
 def _docker(*arguments: str, stderr: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:

@@ -57,13 +57,14 @@ def _ports(settings: RigSettings) -> list[Finding]:
     findings = []
     wanted = [("UI_PORT", settings.ui_port)] + [("API_PORT", port) for port in settings.api_ports]
     for knob, port in wanted:
-        if ports.is_free(str(settings.bind_address), port):
+        refusal = ports.refusal(str(settings.bind_address), port, knob)
+        if refusal is None:
             findings.append(Finding(f"port {port}", "ok", "free"))
         elif up:
             findings.append(Finding(f"port {port}", "ok", "taken, and a rig of this checkout is up"))
         else:
-            remedy = f"Set {knob} in .env to a free port, or end what holds this one ('ss -ltnp' names it)."
-            findings.append(Finding(f"port {port}", "bad", "taken", remedy))
+            remedy = f"{refusal} Or end what holds it ('ss -ltnp' names that)." if "taken" in refusal else refusal
+            findings.append(Finding(f"port {port}", "bad", "not to be had", remedy))
     return findings
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from loadlab.rig.settings import RigSettings
@@ -30,11 +31,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class RigState:
-    """A rig that is up: which parts run, and which have ended by themselves."""
+    """A rig that is up: which parts run, which have ended by themselves, and where it is reached from this host."""
 
     engine: str
     running: tuple[str, ...] = ()
-    failures: tuple[Failure, ...] = field(default=())
+    failures: tuple[Failure, ...] = ()
+    ui_url: str = ""
+    api_urls: tuple[str, ...] = ()
 
     def count(self, service: str) -> int:
         """Return how many parts of a service run."""
@@ -59,38 +62,55 @@ class Engine(Protocol):
         """Print the logs of the parts, all of them when none is named, and return an exit code."""
 
 
+def url(address: str, port: int) -> str:
+    """Return where a published port is reached from this host."""
+    return f"http://{LOOPBACK if address == '0.0.0.0' else address}:{port}"
+
+
 def ui_url(settings: RigSettings) -> str:
-    """Return where the master's UI is published, as this host reaches it."""
-    return f"http://{reachable(settings)}:{settings.ui_port}"
+    """Return where the master's UI will be."""
+    return url(str(settings.bind_address), settings.ui_port)
 
 
 def api_urls(settings: RigSettings) -> list[str]:
-    """Return where each replica of the API is published, as this host reaches it."""
-    return [f"http://{reachable(settings)}:{port}" for port in settings.api_ports]
+    """Return where each replica of the API will be."""
+    return [url(str(settings.bind_address), port) for port in settings.api_ports]
 
 
-def reachable(settings: RigSettings) -> str:
-    """Return an address of this host that reaches the published ports."""
-    address = str(settings.bind_address)
-    return LOOPBACK if address == "0.0.0.0" else address
-
-
-def ask_workers(settings: RigSettings) -> dict[str, Any] | None:
-    """Ask the master for its workers; None when it does not answer."""
-    document: dict[str, Any] | None = fetch(f"{ui_url(settings)}/workers")
+def ask_workers(ui: str) -> dict[str, Any] | None:
+    """Ask the master at this URL for its workers; None when it does not answer."""
+    document: dict[str, Any] | None = fetch(f"{ui}/workers")
     return document
 
 
-def is_ready(url: str) -> bool:
+def is_ready(api: str) -> bool:
     """Tell whether a replica of the API answers that it takes requests."""
-    return fetch(f"{url}/readyz") is not None
+    return why_not_ready(api) is None
+
+
+def why_not_ready(api: str) -> str | None:
+    """Return why a replica takes no requests, in its own words where it has any; None when it takes them."""
+    try:
+        _get(f"{api}/readyz")
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            problem = json.loads(refusal.read() or b"{}")
+        return str(problem.get("detail", refusal))
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
 
 
 def fetch(url: str) -> Any | None:
-    """GET a JSON document straight from this host, past any proxy; None for any failure."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    """GET a JSON document; None for any failure."""
     try:
-        with opener.open(url, timeout=ANSWER_S) as response:
-            return json.load(response)
+        return _get(url)
     except (OSError, ValueError):
         return None
+
+
+def _get(url: str) -> Any:
+    """GET a JSON document straight from this host, past any proxy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=ANSWER_S) as response:
+        return json.load(response)

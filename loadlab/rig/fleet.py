@@ -10,7 +10,7 @@ from collections.abc import Callable
 from loadlab.errors import LabError, UsageError
 from loadlab.rig import compose
 from loadlab.rig.compose import ComposeEngine
-from loadlab.rig.engine import Engine, RigState, api_urls, ask_workers, is_ready
+from loadlab.rig.engine import Engine, RigState, api_urls, ask_workers, is_ready, ui_url, why_not_ready
 from loadlab.rig.processes import ProcessEngine
 from loadlab.rig.settings import ROOT, RigSettings, environment
 
@@ -80,7 +80,7 @@ def wait_ready(engine: Engine, settings: RigSettings, report: Callable[[int, int
     look_at_parts = time.monotonic() + STATE_EVERY_S
     while True:
         replicas = sum(is_ready(url) for url in api_urls(settings))
-        answer = ask_workers(settings)
+        answer = ask_workers(ui_url(settings))
         ready = answer["ready"] if answer else 0
         report(replicas, ready)
         if (replicas, ready) == (settings.api_replicas, settings.workers):
@@ -89,9 +89,10 @@ def wait_ready(engine: Engine, settings: RigSettings, report: Callable[[int, int
             check_parts(engine)
             look_at_parts = time.monotonic() + STATE_EVERY_S
         if time.monotonic() > deadline:
+            reasons = [f"{api}: {reason}" for api in api_urls(settings) if (reason := why_not_ready(api))]
             raise LabError(
                 f"Not ready within {READY_TIMEOUT_S:g} s: {ready} of {settings.workers} workers, "
-                f"{replicas} of {settings.api_replicas} replicas of the API. './lab logs' tells more."
+                f"{replicas} of {settings.api_replicas} replicas of the API. " + " ".join(reasons)
             )
         time.sleep(TICK_S)
 

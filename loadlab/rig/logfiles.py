@@ -11,26 +11,29 @@ TICK_S = 0.3
 
 
 def show(files: Mapping[str, Path], *, follow: bool, lives: Callable[[], bool]) -> None:
-    """Print the files whole; followed, print only what is added from now on, for as long as the rig lives."""
+    """Print the files whole; followed, print only what is added from now on, for as long as the rig lives.
+
+    A last line without an end is printed once nothing is added to it any more.
+    """
     width = max((len(name) for name in files), default=0)
     opened = {name.ljust(width): file.open("rb") for name, file in sorted(files.items())}
     try:
         for file in opened.values():
             if follow:
                 file.seek(0, 2)
-        _print_new(opened)
         while follow and lives():
+            _print_new(opened, halves=False)
             time.sleep(TICK_S)
-            _print_new(opened)
+        _print_new(opened, halves=True)
     finally:
         for file in opened.values():
             file.close()
 
 
-def _print_new(opened: Mapping[str, BinaryIO]) -> None:
+def _print_new(opened: Mapping[str, BinaryIO], *, halves: bool) -> None:
     for name, file in opened.items():
         while line := file.readline():
-            if not line.endswith(b"\n") and len(line) < 65536:  # half written: wait for the rest of it
+            if not (halves or line.endswith(b"\n") or len(line) >= 65536):  # half written: wait for the rest of it
                 file.seek(-len(line), 1)
                 break
             print(f"{name} | {line.decode(errors='replace').rstrip()}", flush=True)

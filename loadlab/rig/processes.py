@@ -16,7 +16,7 @@ import psutil
 
 from loadlab.errors import LabError, UsageError
 from loadlab.rig import logfiles, ports, rigfolder
-from loadlab.rig.engine import LOOPBACK, Failure, RigState
+from loadlab.rig.engine import LOOPBACK, Failure, RigState, url
 from loadlab.rig.parts import Fleet, locust_options
 from loadlab.rig.rigfolder import MARK, RigFolder
 from loadlab.rig.settings import ROOT, RigSettings, environment
@@ -26,7 +26,7 @@ START_S = 10.0
 
 def default_folder() -> Path:
     """Return the folder of this checkout's process rig."""
-    return Path(os.environ.get("LAB_HOME", ROOT / ".lab")) / "rig"
+    return Path(os.environ.get("LAB_HOME") or ROOT / ".lab").resolve() / "rig"
 
 
 class ProcessEngine:
@@ -45,7 +45,12 @@ class ProcessEngine:
         if running is None:
             return RigState(self.name)
         failures = [Failure(name, code, self.folder.last_lines(name)) for name, code in running["ended"].items()]
-        return RigState(self.name, tuple(running["running"]), tuple(failures))
+        fleet = self._wanted()
+        if fleet is None:
+            return RigState(self.name, tuple(running["running"]), tuple(failures))
+        replicas = tuple(url(fleet.address, port) for port in fleet.api_ports)
+        ui = url(fleet.address, fleet.ui_port)
+        return RigState(self.name, tuple(running["running"]), tuple(failures), ui, replicas)
 
     def up(self, settings: RigSettings, *, tied: bool) -> None:
         """Start a supervisor with the fleet, or give a living one the new fleet."""
@@ -124,7 +129,9 @@ class ProcessEngine:
 
     def _rescale(self, settings: RigSettings, supervisor: psutil.Process) -> None:
         """Give a living supervisor another number of workers; what its master and API were started with must stay."""
-        before = Fleet.from_json(rigfolder.read(self.folder.wanted) or {})
+        before = self._wanted()
+        if before is None:
+            raise LabError("The rig that is up was started by another version of loadlab. Run './lab down' first.")
         fleet = self._fleet(settings, control=before.control_port, balanced=before.balanced_port)
         if (before.api_ports, before.address, before.ui_port) != (fleet.api_ports, fleet.address, fleet.ui_port):
             raise LabError(
@@ -135,21 +142,30 @@ class ProcessEngine:
         supervisor.send_signal(signal.SIGHUP)
         _within(settings.stop_grace_s, lambda: self._worker_count() == settings.workers)
 
+    def _wanted(self) -> Fleet | None:
+        """Return the fleet that was asked for last, None when the file is not one of this version's."""
+        try:
+            return Fleet.from_json(rigfolder.read(self.folder.wanted) or {})
+        except (KeyError, TypeError):
+            return None
+
     def _worker_count(self) -> int:
         state = self.state()
         return state.count("worker") if state else 0
 
     def _supervisor(self) -> psutil.Process | None:
-        """Return the living supervisor, told from a stranger with the same pid by its start time."""
-        running = rigfolder.read(self.folder.running)
-        if running is None:
+        """Return the living supervisor, told from a stranger with the same pid by the rig's mark.
+
+        Not by its start time, which moves with the clock when that is set.
+        """
+        pid = (rigfolder.read(self.folder.running) or {}).get("pid")
+        if not isinstance(pid, int) or pid <= 0:
             return None
         try:
-            process = psutil.Process(running["pid"])
-            same = process.create_time() == running["started"] and process.status() != psutil.STATUS_ZOMBIE
+            process = psutil.Process(pid)
         except psutil.Error:
             return None
-        return process if same else None
+        return process if self.folder.is_marked(process) and _lives(process) else None
 
     def _end_leftovers(self) -> None:
         left = self.folder.processes()

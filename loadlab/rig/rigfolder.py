@@ -54,9 +54,10 @@ class RigFolder:
 
     def processes(self) -> list[psutil.Process]:
         """Return every living process that carries this rig's mark, whoever its parent is by now."""
-        return [process for process in psutil.process_iter() if self._is_marked(process)]
+        return [process for process in psutil.process_iter() if self.is_marked(process)]
 
-    def _is_marked(self, process: psutil.Process) -> bool:
+    def is_marked(self, process: psutil.Process) -> bool:
+        """Tell whether a process belongs to this rig; what may not be asked does not, and neither do we ourselves."""
         try:
             return process.pid != os.getpid() and process.environ().get(MARK) == str(self.path)
         except psutil.Error:
@@ -72,9 +73,9 @@ def write(file: Path, document: dict[str, Any]) -> None:
 
 
 def read(file: Path) -> dict[str, Any] | None:
-    """Return what a JSON file holds, None when there is none."""
+    """Return the JSON object that a file holds, None when there is none."""
     try:
-        document: dict[str, Any] = json.loads(file.read_text())
+        document = json.loads(file.read_text())
     except (OSError, ValueError):
         return None
-    return document
+    return document if isinstance(document, dict) else None

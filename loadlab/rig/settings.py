@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -11,16 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loadlab.errors import UsageError
+from loadlab.rig import dotfile
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOTENV = ROOT / ".env"
 COMPOSE_FILE = ROOT / "docker-compose.yml"
-# Names that .env may hold beside our own knobs: they are read by the tools themselves.
-FOREIGN = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "BUILDX_", "LOCUST_")
+FLAGS = {"WORKERS": "--workers", "API_REPLICAS": "--api"}  # the knobs that ./lab has a flag for
 
 
 def _ports(value: str) -> str:
@@ -33,6 +32,13 @@ def _ports(value: str) -> str:
 def _memory(value: str) -> str:
     if not re.fullmatch(r"\d{1,12}[bkmg]?", value.lower()):
         raise ValueError("not a size")
+    return value
+
+
+def _boolean(value: Any) -> Any:
+    # Compose takes these words only; pydantic would take 1, t and more.
+    if str(value).lower() not in ("true", "false"):
+        raise ValueError("not true or false")
     return value
 
 
@@ -53,14 +59,17 @@ Port = Annotated[int, Field(ge=1, le=65535, description="a port, 1-65535")]
 class RigSettings(BaseSettings):
     """Every knob that shapes the rig. The API's own (API_*, GUNICORN_*) are checked by the API."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+    # A knob's name is its field's in capitals, and only so: `users` in the shell is somebody else's, as for Compose.
+    model_config = SettingsConfigDict(
+        frozen=True, env_ignore_empty=True, extra="ignore", case_sensitive=True, alias_generator=str.upper
+    )
 
     workers: int = Field(2, ge=1, le=200, description="a whole number of workers, 1-200")
     api_replicas: int = Field(1, ge=1, le=20, description="a whole number of replicas, 1-20")
     target_host: Annotated[str, AfterValidator(_target)] | None = Field(
         None, description="an http:// or https:// URL without user, query or fragment; empty for this rig's API"
     )
-    load_internal: bool = Field(True, description="true or false")
+    load_internal: Annotated[bool, BeforeValidator(_boolean)] = Field(True, description="true or false")
     bind_address: IPv4Address = Field(
         IPv4Address("127.0.0.1"), description="an IPv4 address of this host, such as 127.0.0.1 or 0.0.0.0"
     )
@@ -99,8 +108,8 @@ def load(flags: Mapping[str, Any] | None = None, dotenv: Path = DOTENV) -> RigSe
     Raises:
         UsageError: names each bad value, where it is from, what is allowed and where to change it.
     """
-    given = {name: value for name, value in (flags or {}).items() if value is not None}
-    _check_names(dotenv)
+    given = {name.upper(): value for name, value in (flags or {}).items() if value is not None}
+    dotfile.check(dotenv, known_names())
     try:
         settings = RigSettings(_env_file=dotenv, **given)  # type: ignore[call-arg]
     except ValidationError as error:
@@ -111,28 +120,31 @@ def load(flags: Mapping[str, Any] | None = None, dotenv: Path = DOTENV) -> RigSe
 
 
 def environment(settings: RigSettings, dotenv: Path = DOTENV) -> dict[str, str]:
-    """Return the environment for the rig's parts: the knobs of .env and the shell, with `settings` laid over them."""
+    """Return the environment for the rig's parts: .env, the shell over it, and the checked settings over both.
+
+    LOCUST_* of the shell stays outside: containers do not see it either, and both engines are to run the same test.
+    """
     merged = {name: value for name, value in dotenv_values(dotenv).items() if value}
-    merged |= dict(os.environ)
-    merged |= {"WORKERS": str(settings.workers), "API_REPLICAS": str(settings.api_replicas)}
+    # Compose would take an empty variable over the value in .env, our own settings do not.
+    merged |= {name: value for name, value in os.environ.items() if value or name not in merged}
+    merged = {name: value for name, value in merged.items() if not name.startswith("LOCUST_")}
+    merged |= {name.upper(): _plain(value) for name, value in settings if value is not None}
     ports = settings.api_ports
     merged["API_PORT"] = f"{ports[0]}-{ports[-1]}" if len(ports) > 1 else str(ports[0])
     return merged
+
+
+def _plain(value: Any) -> str:
+    """Return a value as Compose and Locust read it: `4`, not `4.0`; `true`, not `True`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def known_names() -> set[str]:
     """Return the name of every knob: those that the compose file takes from its environment."""
     text = COMPOSE_FILE.read_text()
     return set(re.findall(r"\$\{([A-Z_]+)", text)) | set(re.findall(r"^ +- ([A-Z][A-Z_]+)$", text, re.MULTILINE))
-
-
-def _check_names(dotenv: Path) -> None:
-    known = known_names()
-    for name in dotenv_values(dotenv):
-        if name not in known and not name.startswith(FOREIGN):
-            close = difflib.get_close_matches(name, known, 1)
-            meant = f" Did you mean {close[0]}?" if close else ""
-            raise UsageError(f"{name} in {dotenv.name} is not a knob of the rig.{meant} README.md lists them all.")
 
 
 def _check_ports(settings: RigSettings) -> None:
@@ -154,13 +166,10 @@ def _check_scenario(settings: RigSettings) -> None:
 
 
 def _explain(item: Any, given: Mapping[str, Any], dotenv: Path) -> str:
-    field = str(item["loc"][0]).lower()
-    allowed = RigSettings.model_fields[field].description
-    name = field.upper()
-    if field in given:
-        where = "the flag"
-    elif name in os.environ:
-        where = "the shell's environment"
-    else:
-        where = dotenv.name
-    return f"{name}={item['input']!s} is not allowed. Allowed: {allowed}. Change it in {where}."
+    name = str(item["loc"][0]).upper()
+    allowed = RigSettings.model_fields[name.lower()].description
+    value = re.sub(r"//[^/]*@", "//***@", str(item["input"]))  # a URL's user and password are nobody's business
+    if name in given:
+        return f"{FLAGS.get(name, name)} {value} is not allowed. Allowed: {allowed}."
+    where = "the shell's environment" if name in os.environ else dotenv.name
+    return f"{name}={value} is not allowed. Allowed: {allowed}. Change it in {where}."

@@ -16,8 +16,6 @@ import time
 from pathlib import Path
 from types import FrameType
 
-import psutil
-
 from loadlab.rig import rigfolder
 from loadlab.rig.parts import Fleet, Part, parts
 from loadlab.rig.rigfolder import RigFolder
@@ -120,7 +118,6 @@ class Supervisor:
         """Write down what runs and what has ended."""
         document = {
             "pid": os.getpid(),
-            "started": psutil.Process().create_time(),
             "running": {name: child.pid for name, child in self.children.items()},
             "ended": self.ended,
         }
