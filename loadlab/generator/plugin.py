@@ -9,7 +9,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadlab.generator import alive, balance, descriptors, scenarios, web
+from loadlab.generator import alive, balance, descriptors, mends, scenarios, web
 
 REPORT_INTERVAL_S = 1.0
 NEVER_S = -(10**9)
@@ -30,6 +30,7 @@ def install() -> None:
 def add_options(parser: LocustArgumentParser, **_: Any) -> None:
     """Add our fields to Locust's command line and to the start form of its UI."""
     scenarios.add_option(parser)
+    mends.listen_on_control_network_only(parser)
 
 
 def attach(environment: Environment, **_: Any) -> None:
@@ -37,10 +38,13 @@ def attach(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, MasterRunner):
         scenarios.select(environment)
         balance.attach(environment, environment.runner)
+        mends.forgive_late_messages(environment.runner)
         if environment.web_ui is not None:
             web.attach(environment)
     elif isinstance(environment.runner, WorkerRunner):
         alive.attach(environment)
+        mends.stop_what_has_not_begun(environment.runner)
+        mends.be_ready_at_once(environment)
 
 
 install()

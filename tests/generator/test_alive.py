@@ -51,7 +51,7 @@ def test_each_answer_of_the_master_is_a_sign(tmp_path: Path, monkeypatch: pytest
     """A heartbeat that the master answers makes the file, or makes it young again."""
     file = aged(tmp_path / "alive", 3600)
     monkeypatch.setenv("WORKER_ALIVE_FILE", str(file))
-    environment: Any = SimpleNamespace(events=Events())  # type: ignore[no-untyped-call]
+    environment: Any = SimpleNamespace(events=Events())
     alive.attach(environment)
     environment.events.heartbeat_received.fire(client_id="worker", timestamp=1.0)
     assert time.time() - file.stat().st_mtime < 60
@@ -66,7 +66,7 @@ def test_without_a_file_nothing_is_hung_in(value: str | None, monkeypatch: pytes
     monkeypatch.delenv("WORKER_ALIVE_FILE", raising=False)
     if value is not None:
         monkeypatch.setenv("WORKER_ALIVE_FILE", value)
-    environment: Any = SimpleNamespace(events=Events())  # type: ignore[no-untyped-call]
+    environment: Any = SimpleNamespace(events=Events())
     before = len(environment.events.heartbeat_received._handlers)
     alive.attach(environment)
     assert len(environment.events.heartbeat_received._handlers) == before

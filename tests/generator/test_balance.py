@@ -117,6 +117,24 @@ def test_a_change_while_users_are_being_started_goes_with_them() -> None:
     assert not dispatcher.is_due
 
 
+def test_a_worker_that_comes_back_is_counted_once() -> None:
+    """A worker that is announced twice has one share of the users, not two."""
+    dispatcher = make(2, 12)
+    dispatcher.add_worker(node(1))
+    assert dispatcher.workers == 2
+    assert dispatched(dispatcher, 12) == [6, 6]
+
+
+def test_the_dispatcher_meets_the_workers_that_are_there() -> None:
+    """One that it was never told of is taken in, one that is gone is let go; meeting the same again changes nothing."""
+    dispatcher = make(2, 12)
+    dispatcher.meet([node(1), node(2), node(3)])
+    assert dispatcher.is_due
+    assert dispatched(dispatcher, 12) == [4, 4, 4]
+    dispatcher.meet([node(1), node(2), node(3)])
+    assert not dispatcher.is_due
+
+
 def test_the_message_listener_never_dispatches() -> None:
     """Whatever happens, it is told that a dispatch is under way, so that it goes on hearing heartbeats."""
     dispatcher = make(1, 2)
@@ -141,9 +159,16 @@ class Runner:
     def __init__(self, dispatcher: UsersDispatcher | None) -> None:
         self._users_dispatcher = dispatcher
         self.greenlet = Group()
+        self.away: set[str] = set()
         self.target_user_count = 12
         self.spawn_rate = 12.0
         self.dispatches = 0
+
+    @property
+    def clients(self) -> dict[str, WorkerNode]:
+        """Return the workers that the master hears: all that the dispatcher knows, unless they are away."""
+        nodes = self._users_dispatcher._worker_nodes if self._users_dispatcher else []
+        return {node.id: node for node in nodes if node.id not in self.away}
 
     def start(self, users: int, _spawn_rate: float) -> None:
         """Dispatch to the end, as the real one does."""

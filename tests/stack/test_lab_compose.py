@@ -1,0 +1,165 @@
+"""`./lab` on the Compose engine: up, scale, status, logs, down, and every way that a start can fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import PROJECT
+from .rig import CHECKOUT, LOOPBACK, Rig, fresh, is_free, leftovers, run, wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+OK, TOOL_ERROR, USAGE = 0, 1, 2
+
+
+class Lab:
+    """`./lab` in the clone of one rig, with that rig's name and ports in its environment."""
+
+    def __init__(self, rig: Rig, home: Path) -> None:
+        self.rig = rig
+        self.environment = rig.environment | {"LAB_HOME": str(home), "NO_COLOR": "1", "TERM": "dumb"}
+
+    def __call__(self, *arguments: str, **knobs: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return run(["./lab", *arguments], self.rig.clone, self.environment | knobs, check=False)
+
+    def start(self, output: Path, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command as a shell does: in a process group of its own, which Ctrl-C goes to as a whole."""
+        with output.open("wb") as file:
+            return subprocess.Popen(
+                ["./lab", *arguments],
+                cwd=self.rig.clone,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LAB_HOME of our own, with the environment that the checkout has already, or these tests run in."""
+    home = tmp_path_factory.mktemp("lab-home")
+    for venv in (Path(sys.prefix), CHECKOUT / ".lab" / "venv"):
+        if (venv / "complete-rig").exists():
+            (home / "venv").symlink_to(venv)
+            break
+    return home
+
+
+@pytest.fixture
+def lab(clone: Path, home: Path) -> Iterator[Lab]:
+    """`./lab` for a rig that is not up; whatever a test leaves of it is taken down."""
+    for rig in fresh(clone, f"{PROJECT}-lab"):
+        yield Lab(rig, home)
+
+
+def test_up_detached_status_logs_scale_and_down(lab: Lab) -> None:
+    """A rig is brought up, looked at, read, scaled by a second `up`, and taken down, each with exit code 0."""
+    up = lab("up", "--engine", "compose", "--workers", "2", "--detach")
+    assert up.returncode == OK, up.stderr
+    assert "2 workers" in up.stdout
+    assert lab.rig.ui in up.stdout
+    assert f"{lab.rig.api}/tests" in up.stdout
+
+    status = lab("status", "--json")
+    assert status.returncode == OK
+    document = json.loads(status.stdout)
+    assert (document["up"], document["engine"]) == (True, "compose")
+    assert (document["workers_ready"], document["workers_running"], document["failures"]) == (2, 2, [])
+    assert document["ui_url"] == lab.rig.ui
+    assert document["api"] == [{"url": lab.rig.api, "ready": True}]
+
+    logs = lab("logs", "worker")
+    assert logs.returncode == OK
+    assert "Starting Locust" in logs.stdout
+    assert "master-1" not in logs.stdout
+
+    assert lab("up", "--workers", "4", "--detach").returncode == OK
+    assert lab.rig.workers()["ready"] == len(lab.rig.containers("worker")) == 4
+
+    assert lab("down", "--volumes").returncode == OK
+    assert leftovers(lab.rig.project) == []
+    nothing = lab("status", "--json")
+    assert (nothing.returncode, json.loads(nothing.stdout)) == (TOOL_ERROR, {"up": False})
+
+
+def test_ctrl_c_takes_everything_down(lab: Lab, tmp_path: Path) -> None:
+    """`./lab up` in the foreground stays, and Ctrl-C ends it with 0 and leaves nothing but what is stored."""
+    output = tmp_path / "output"
+    process = lab.start(output, "up", "--engine", "compose", "--workers", "1")
+    try:
+        wait_for("ready", lambda: "Ctrl-C" in output.read_text() or process.poll() is not None)
+        assert process.poll() is None, output.read_text()
+        assert lab.rig.workers()["ready"] == 1
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == OK, output.read_text()
+    finally:
+        process.kill()
+        process.wait()
+    assert [left.split()[0] for left in leftovers(lab.rig.project)] == ["volume"]
+    assert is_free(lab.rig.ui_port)
+    assert is_free(lab.rig.api_port)
+
+
+@pytest.mark.parametrize("knob", ["UI_PORT", "API_PORT"])
+def test_a_taken_port_is_named(lab: Lab, knob: str) -> None:
+    """Where another program listens on a port, `up` says which port and which knob moves it, and leaves nothing."""
+    port = lab.rig.ui_port if knob == "UI_PORT" else lab.rig.api_port
+    with socket.create_server((LOOPBACK, port)):
+        up = lab("up", "--engine", "compose", "--workers", "1", "--detach")
+    assert up.returncode == TOOL_ERROR
+    assert f"Port {port}" in up.stderr
+    assert knob in up.stderr
+    assert "Traceback" not in up.stderr
+    assert leftovers(lab.rig.project) == []
+
+
+@pytest.mark.parametrize(
+    ("knob", "value"), [("API_STORE", "nonsense"), ("WORKERS", "0"), ("WORKER_MEMORY", "much"), ("SCENARIO", "none")]
+)
+def test_a_bad_knob_is_refused_before_anything_starts(lab: Lab, knob: str, value: str) -> None:
+    """A value that is not allowed, for the API or for the rig, exits with 2 and names knob and value at once."""
+    begun = time.monotonic()
+    up = lab("up", "--engine", "compose", "--detach", **{knob: value})
+    assert up.returncode == USAGE, up.stdout + up.stderr
+    assert knob in up.stderr
+    assert value in up.stderr
+    assert "Traceback" not in up.stderr
+    assert time.monotonic() - begun < 20
+    assert leftovers(lab.rig.project) == []
+
+
+def test_a_broken_build_leaves_nothing(lab: Lab) -> None:
+    """A base image that cannot be had exits with 1, shows why, and leaves nothing behind."""
+    image = f"{LOOPBACK}:9/none:none"  # the port of discard: nobody listens
+    up = lab("up", "--engine", "compose", "--workers", "1", "--detach", PYTHON_IMAGE=image)
+    assert up.returncode == TOOL_ERROR
+    assert image in up.stdout + up.stderr
+    assert "Traceback" not in up.stderr
+    assert leftovers(lab.rig.project) == []
+
+
+def test_a_worker_that_cannot_start_ends_up_with_its_last_words(lab: Lab) -> None:
+    """A locustfile with an error makes `up` exit with 1, shows the error, and leaves nothing running."""
+    locustfile = lab.rig.clone / "locust" / "locustfile.py"
+    text = locustfile.read_text()
+    try:
+        locustfile.write_text(text + "\nraise RuntimeError('broken on purpose')\n")
+        up = lab("up", "--engine", "compose", "--workers", "1", "--detach")
+    finally:
+        locustfile.write_text(text)
+    assert up.returncode == TOOL_ERROR
+    assert "broken on purpose" in up.stdout + up.stderr
+    assert [left for left in leftovers(lab.rig.project) if not left.startswith("volume")] == []
