@@ -28,9 +28,10 @@ def up(*, workers: int | None, api: int | None, engine_name: str, detach: bool) 
     fleet.check_api(settings)
     engine = _engine_for(engine_name)
     existed = engine.state() is not None
+    started = time.monotonic()
     try:
         engine.up(settings, tied=not detach)
-        _wait(engine, settings)
+        _wait(engine, settings, started)
     except (LabError, KeyboardInterrupt) as error:
         if not existed:  # what was up before this command is not ours to take down
             _take_down(engine)
@@ -133,8 +134,7 @@ def _engine_for(name: str) -> Engine:
     return engine
 
 
-def _wait(engine: Engine, settings: RigSettings) -> None:
-    started = time.monotonic()
+def _wait(engine: Engine, settings: RigSettings, started: float) -> None:
     with console.status("Starting ...") as spinner:
 
         def report(replicas: int, workers: int) -> None:

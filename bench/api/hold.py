@@ -1,6 +1,6 @@
 """Holds many kept-alive connections open and asks on each of them every now and then.
 
-python bench/api/hold.py PORT [--connections 10000] [--seconds 30]
+python bench/api/hold.py PORT [--host ADDRESS] [--connections 10000] [--seconds 30]
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ class Result:
     statuses: dict[bytes, int] = field(default_factory=dict)
 
 
-def hold(port: int, connections: int, seconds: float, when_open: Callable[[], object]) -> Result:
+def hold(
+    port: int, connections: int, seconds: float, when_open: Callable[[], object], host: str = "127.0.0.1"
+) -> Result:
     """Open them as fast as the server takes them, call ``when_open`` when each has had an answer, hold them."""
     _allow(connections)
     result = Result()
     selector = selectors.DefaultSelector()
     asked: dict[socket.socket, float] = {}
     for _ in range(connections):
-        opened = socket.create_connection(("127.0.0.1", port), timeout=30)
+        opened = socket.create_connection((host, port), timeout=30)
         selector.register(opened, selectors.EVENT_READ)
         _ask(opened, asked)
         _collect(selector, asked, result, 0)
@@ -105,10 +107,11 @@ def main() -> None:
     """Print the result."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("port", type=int)
+    options.add_argument("--host", default="127.0.0.1", help="a container's address, past Docker's proxy")
     options.add_argument("--connections", type=int, default=10_000)
     options.add_argument("--seconds", type=float, default=30)
     given = options.parse_args()
-    print(hold(given.port, given.connections, given.seconds, lambda: print("all open", flush=True)))
+    print(hold(given.port, given.connections, given.seconds, lambda: print("all open", flush=True), given.host))
 
 
 if __name__ == "__main__":
