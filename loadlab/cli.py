@@ -103,6 +103,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 def main() -> int:
     """Run the command line and return its exit code; the only place that turns errors into text and a status."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup's wish is respected
+        signal.signal(signal.SIGHUP, _interrupt)
     try:
         app(prog_name="lab")
     except SystemExit as end:

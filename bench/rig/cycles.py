@@ -28,6 +28,7 @@ from loadlab.rig.rigfolder import RigFolder  # noqa: E402
 from loadlab.rig.settings import load  # noqa: E402
 
 SETTINGS = load()
+STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # past any proxy
 URL = ui_url(SETTINGS)
 
 
@@ -41,7 +42,7 @@ def lab(*arguments: str) -> float:
 def ask(path: str, **form: Any) -> Any:
     """GET from the master, or POST a form to it, and return the JSON answer."""
     data = urllib.parse.urlencode(form).encode() if form else None
-    with urllib.request.urlopen(URL + path, data=data, timeout=30) as response:
+    with STRAIGHT.open(URL + path, data=data, timeout=30) as response:
         return json.load(response)
 
 
@@ -65,7 +66,10 @@ def run(users: int, seconds: float) -> dict[str, Any]:
 
 def leftovers() -> list[str]:
     """Return what a rig that is down has left: containers, networks, processes, ports."""
-    label = "label=com.docker.compose.project=loadlab"
+    config = subprocess.run(
+        ["docker", "compose", "config", "--format", "json"], cwd=ROOT, capture_output=True, check=True
+    )
+    label = f"label=com.docker.compose.project={json.loads(config.stdout)['name']}"
     left = [f"process {process.pid}" for process in RigFolder(default_folder()).processes()]
     for kind, query in (("container", ["ps", "-aq"]), ("network", ["network", "ls", "-q"])):
         done = subprocess.run(["docker", *query, "--filter", label], capture_output=True, text=True, check=False)

@@ -16,7 +16,14 @@ from collections.abc import Iterable
 import gevent
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner, WorkerNode
+from locust.runners import (
+    STATE_INIT,
+    STATE_MISSING,
+    STATE_STOPPED,
+    STATE_STOPPING,
+    MasterRunner,
+    WorkerNode,
+)
 
 LOOK_EVERY_S = 0.25
 
@@ -65,10 +72,21 @@ def attach(environment: Environment, runner: MasterRunner) -> None:
     runner.greenlet.spawn(_look_after, runner)
 
 
+def has_stopped(runner: MasterRunner) -> bool:
+    """Tell whether a test that is being stopped has none but idle workers, and missing ones.
+
+    Locust would wait for the missing too, and a dead worker never comes back to stop.
+    """
+    states = {client.state for client in runner.clients.values()}
+    return runner.state == STATE_STOPPING and STATE_INIT in states and states <= {STATE_INIT, STATE_MISSING}
+
+
 def _look_after(runner: MasterRunner) -> None:
     seen = 0
     while True:
         gevent.sleep(LOOK_EVERY_S)
+        if has_stopped(runner):
+            runner.update_state(STATE_STOPPED)
         dispatcher = runner._users_dispatcher
         if not isinstance(dispatcher, Dispatcher):
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +25,11 @@ def attach(environment: Environment) -> None:
 
     @web_ui.app.before_request
     def refuse_other_sites() -> ResponseReturnValue | None:
-        return None if is_own_site(request.method, request.headers.get("Origin"), request.host) else _refusal()
+        if not is_own_name(request.host, os.environ.get("UI_NAME", "")):
+            return _refusal(f"{request.host} is not a name of this UI: set UI_NAME to it.")
+        if not is_own_site(request.method, request.headers.get("Origin"), request.host):
+            return _refusal("the request came from a page of another site.")
+        return None
 
     @web_ui.app.before_request
     def pick_scenario() -> ResponseReturnValue | None:
@@ -43,6 +49,19 @@ def is_own_site(method: str, origin: str | None, host: str) -> bool:
     Locust answers any origin and asks for no token, so any such page could start a test at any target.
     """
     return method in ("GET", "HEAD", "OPTIONS") or origin is None or urlsplit(origin).netloc == host
+
+
+def is_own_name(host: str, name: str) -> bool:
+    """Tell whether a Host header, port included, is an address, a name without dots, or the one that was set.
+
+    A page of another site can make its own name stand for this address; it cannot choose one of these.
+    """
+    asked = urlsplit(f"//{host}").hostname or ""
+    try:
+        ip_address(asked)
+    except ValueError:
+        return "." not in asked or asked == name.lower()
+    return True
 
 
 def workers_document(runner: MasterRunner) -> dict[str, Any]:
@@ -65,8 +84,8 @@ def workers_document(runner: MasterRunner) -> dict[str, Any]:
     }
 
 
-def _refusal() -> ResponseReturnValue:
-    return jsonify({"success": False, "message": "Refused: the request came from a page of another site."}), 403
+def _refusal(why: str) -> ResponseReturnValue:
+    return jsonify({"success": False, "message": f"Refused: {why}"}), 403
 
 
 def _pick(environment: Environment, scenario: str | None) -> ResponseReturnValue | None:

@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
+from pathlib import Path
 from typing import Any, ClassVar
 
 from loadlab.errors import LabError
@@ -16,14 +18,18 @@ from loadlab.rig.settings import ROOT, RigSettings, environment
 
 TAIL_LINES = 15
 OLDEST = (2, 24)
-QUERY_TIMEOUT_S = 60
+QUERY_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 10.0
 
 
 def why_unusable() -> str | None:
     """Return why containers cannot be run here, with the remedy; None when they can."""
     if not shutil.which("docker"):
         return "There is no docker command: install Docker Engine with its Compose plugin."
-    engine = _docker("version", "--format", "{{.Server.Version}}")
+    try:
+        engine = _docker("version", "--format", "{{.Server.Version}}", timeout_s=ANSWER_TIMEOUT_S)
+    except LabError as error:
+        return f"The Docker Engine hangs: {error}"
     if engine.returncode:
         return (
             "The Docker Engine does not answer: start it (systemctl start docker), "
@@ -54,6 +60,7 @@ class ComposeEngine:
         containers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         if not containers:
             return None
+        _check_owner(containers)
         running = tuple(_part(c) for c in containers if c["State"] in ("running", "restarting"))
         ended = [c for c in containers if c["State"] in ("exited", "dead")]
         master = _published([c for c in containers if c["Service"] == "master"])
@@ -65,9 +72,12 @@ class ComposeEngine:
         """Build what has changed, then start or scale the containers; `tied` is for the caller to see to."""
         if self.state() is None:
             ports.check_free(settings)
+        _check_readable()
         command = ["up", "--detach", "--build", "--remove-orphans"]
         command += ["--scale", f"worker={settings.workers}", "--scale", f"api={settings.api_replicas}"]
-        done = subprocess.run(["docker", "compose", *command], cwd=ROOT, env=environment(settings), check=False)
+        # Attestations would give an unchanged image a new digest, and Compose would start its containers anew.
+        knobs = {**environment(settings), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+        done = subprocess.run(["docker", "compose", *command], cwd=ROOT, env=knobs, check=False)
         if done.returncode:
             raise LabError("docker compose could not start the rig: its own words are above.")
 
@@ -95,9 +105,35 @@ class ComposeEngine:
         return done
 
 
+def _check_owner(containers: list[dict[str, Any]]) -> None:
+    """Refuse to touch the rig of another checkout that has the same project name.
+
+    Raises:
+        LabError: names the other checkout.
+    """
+    for container in containers:
+        match = re.search(r"com\.docker\.compose\.project\.working_dir=([^,]*)", container.get("Labels") or "")
+        if match and Path(match[1]).resolve() != ROOT:
+            raise LabError(
+                f"The project {container['Project']!r} on this engine is the rig of another checkout, {match[1]}: "
+                "take it down there, or set COMPOSE_PROJECT_NAME to another name for this one."
+            )
+
+
 def _part(container: dict[str, Any]) -> str:
     """Return `worker-3` for the third container of service worker."""
     return f"{container['Service']}-{container['Name'].rsplit('-', 1)[-1]}"
+
+
+def _check_readable() -> None:
+    """Check that the containers' user may read what is mounted into them.
+
+    Raises:
+        LabError: says how to let it.
+    """
+    closed = [path for path in (ROOT / "locust").rglob("*.py") if not path.stat().st_mode & stat.S_IROTH]
+    if closed or not (ROOT / "locust").stat().st_mode & stat.S_IXOTH:
+        raise LabError("The containers' user cannot read the folder locust/: run 'chmod -R a+rX locust'.")
 
 
 def _published(containers: list[dict[str, Any]]) -> list[str]:
@@ -105,7 +141,9 @@ def _published(containers: list[dict[str, Any]]) -> list[str]:
     return [url(publisher["URL"], publisher["PublishedPort"]) for publisher in publishers if publisher["PublishedPort"]]
 
 
-def _docker(*arguments: str, stderr: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+def _docker(
+    *arguments: str, stderr: int = subprocess.DEVNULL, timeout_s: float = QUERY_TIMEOUT_S
+) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             ["docker", *arguments],
@@ -116,7 +154,7 @@ def _docker(*arguments: str, stderr: int = subprocess.DEVNULL) -> subprocess.Com
             stderr=stderr,
             text=True,
             check=False,
-            timeout=QUERY_TIMEOUT_S,
+            timeout=timeout_s,
         )
     except subprocess.TimeoutExpired:
-        raise LabError(f"docker {arguments[0]} did not answer within {QUERY_TIMEOUT_S} s.") from None
+        raise LabError(f"docker {arguments[0]} did not answer within {timeout_s:g} s.") from None

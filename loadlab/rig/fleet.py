@@ -39,12 +39,15 @@ def choose(name: str) -> Engine:
     return ProcessEngine()
 
 
+def usable() -> list[Engine]:
+    """Return every engine that can be used here."""
+    engines: list[Engine] = [ProcessEngine()]
+    return engines if compose.why_unusable() else [*engines, ComposeEngine()]
+
+
 def find() -> tuple[Engine, RigState] | None:
     """Return the engine that has a rig up, with its state; None when nothing is up."""
-    engines: list[Engine] = [ProcessEngine()]
-    if compose.why_unusable() is None:
-        engines.append(ComposeEngine())
-    for engine in engines:
+    for engine in usable():
         state = engine.state()
         if state is not None:
             return engine, state

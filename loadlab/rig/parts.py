@@ -30,8 +30,8 @@ class Fleet:
 
     `control_port` is where workers find the master; `balanced_port` is shared by all replicas of the API, among which
     the kernel spreads connections, and is None for a single one; `grace_s` is from SIGTERM to SIGKILL; `options` is
-    what Locust's processes read. What all parts have in common, secrets among it, is the supervisor's own environment
-    and is never written down.
+    what Locust's processes read; `api_knobs` is a digest of what the API reads. What all parts have in common, secrets
+    among it, is the supervisor's own environment and is never written down.
     """
 
     workers: int
@@ -43,6 +43,7 @@ class Fleet:
     folder: str
     grace_s: int
     options: dict[str, str]
+    api_knobs: str
 
     def to_json(self) -> dict[str, Any]:
         """Return the fleet as plain values."""
@@ -64,6 +65,7 @@ def locust_options(settings: RigSettings, target: str) -> dict[str, str]:
         "LOCUST_SPAWN_RATE": str(settings.spawn_rate),
         "LOCUST_STOP_TIMEOUT": str(settings.stop_timeout_s),
         "SCENARIO": settings.scenario,
+        "UI_NAME": settings.ui_name,
     }
 
 

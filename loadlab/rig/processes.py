@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -62,7 +64,13 @@ class ProcessEngine:
         ports.check_free(settings)
         self.folder.prepare()
         rigfolder.write(self.folder.wanted, self._fleet(settings).to_json())
-        command = [sys.executable, "-m", "loadlab.rig.supervisor", str(self.folder.path), *(["--tied"] if tied else [])]
+        command = [
+            sys.executable,
+            "-m",
+            "loadlab.rig.supervisor",
+            str(self.folder.path),
+            *([str(os.getpid())] if tied else []),
+        ]
         with self.folder.log("supervisor").open("ab") as log:
             child = subprocess.Popen(
                 command,
@@ -119,7 +127,14 @@ class ProcessEngine:
             folder=str(self.folder.path),
             grace_s=settings.stop_grace_s,
             options=locust_options(settings, target),
+            api_knobs=self._api_knobs(settings),
         )
+
+    def _api_knobs(self, settings: RigSettings) -> str:
+        """Return a digest, since there may be a password among them."""
+        knobs = self._environment(settings)
+        names = sorted(name for name in knobs if name.startswith(("API_", "GUNICORN_")) or name == "DATABASE_URL")
+        return hashlib.sha256(repr([(name, knobs[name]) for name in names]).encode()).hexdigest()
 
     def _environment(self, settings: RigSettings) -> dict[str, str]:
         """Return what all parts have in common: the knobs, the store of this rig unless one is given, and the mark."""
@@ -133,10 +148,10 @@ class ProcessEngine:
         if before is None:
             raise LabError("The rig that is up was started by another version of loadlab. Run './lab down' first.")
         fleet = self._fleet(settings, control=before.control_port, balanced=before.balanced_port)
-        if (before.api_ports, before.address, before.ui_port) != (fleet.api_ports, fleet.address, fleet.ui_port):
+        if replace(before, workers=fleet.workers) != fleet:
             raise LabError(
-                "A rig of processes is up with other ports or another number of replicas: "
-                "only its workers can be scaled. Run './lab down' first."
+                "A rig of processes is up with other knobs, ports or replicas: only its workers can be scaled. "
+                "Run './lab down' first."
             )
         rigfolder.write(self.folder.wanted, fleet.to_json())
         supervisor.send_signal(signal.SIGHUP)

@@ -19,6 +19,7 @@ from loadlab.rig import dotfile
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOTENV = ROOT / ".env"
 COMPOSE_FILE = ROOT / "docker-compose.yml"
+MARGIN_S = 3  # what the API's own stop takes beyond drain and grace
 FLAGS = {"WORKERS": "--workers", "API_REPLICAS": "--api"}  # the knobs that ./lab has a flag for
 
 
@@ -77,6 +78,7 @@ class RigSettings(BaseSettings):
         "5000", description="a port, 1-65535, or a range such as 5000-5002"
     )
     ui_port: Port = 8089
+    ui_name: str = Field("", pattern=r"^[A-Za-z0-9.-]*$", description="a host name, such as lab.example.com, or empty")
     users: int = Field(200, ge=1, le=1_000_000, description="a whole number of users, 1-1000000")
     spawn_rate: float = Field(50, gt=0, le=10_000, description="users started per second, above 0, up to 10000")
     scenario: str = Field("locustfile", pattern=r"^\w[\w-]*$", description="the name of a scenario file, without .py")
@@ -116,6 +118,7 @@ def load(flags: Mapping[str, Any] | None = None, dotenv: Path = DOTENV) -> RigSe
         raise UsageError("\n".join(_explain(item, given, dotenv) for item in error.errors())) from None
     _check_ports(settings)
     _check_scenario(settings)
+    _check_grace(settings, dotenv)
     return settings
 
 
@@ -156,6 +159,18 @@ def _check_ports(settings: RigSettings) -> None:
     if settings.ui_port in ports:
         raise UsageError(
             f"UI_PORT={settings.ui_port} is also a port of the API ({ports[0]}-{ports[-1]}): choose another for one."
+        )
+
+
+def _check_grace(settings: RigSettings, dotenv: Path) -> None:
+    """The API's own knobs are checked by the API, but not how they go with the time that it is given."""
+    knobs = environment(settings, dotenv)
+    times = [knobs.get(name, "0") for name in ("API_DRAIN_S", "GUNICORN_GRACEFUL_TIMEOUT_S")]
+    needed = sum(int(text) for text in times if text.isdigit()) + MARGIN_S
+    if settings.stop_grace_s < needed:
+        raise UsageError(
+            f"STOP_GRACE_S={settings.stop_grace_s} is less than API_DRAIN_S + GUNICORN_GRACEFUL_TIMEOUT_S + {MARGIN_S} "
+            f"= {needed}: the API would be killed in the midst of its drain. Raise it, or lower one of those."
         )
 
 

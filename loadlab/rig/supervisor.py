@@ -1,8 +1,8 @@
 """The parent of a process rig: starts its parts, sees which of them end, scales them, and takes all down at its end.
 
-Runs as `python -m loadlab.rig.supervisor FOLDER [--tied]`. SIGHUP: read wanted.json anew. SIGTERM: take all down.
-On Linux the kernel ends each part when the supervisor dies, and a tied supervisor when the command that started it
-does.
+Runs as `python -m loadlab.rig.supervisor FOLDER [PARENT]`. SIGHUP: read wanted.json anew. SIGTERM: take all down.
+On Linux the kernel ends each part when the supervisor dies, and a supervisor that was given its parent's pid when
+that one does.
 """
 
 from __future__ import annotations
@@ -132,11 +132,12 @@ class Supervisor:
 
 def main() -> None:
     """Supervise the rig of the folder named on the command line."""
-    if "--tied" in sys.argv:
+    folder, *parent = sys.argv[1:]
+    if parent:
         die_with_parent()
-        if os.getppid() == 1:  # it died before the kernel was asked
+        if os.getppid() != int(parent[0]):  # it died before the kernel was asked
             return
-    Supervisor(RigFolder(Path(sys.argv[1]))).run()
+    Supervisor(RigFolder(Path(folder))).run()
 
 
 if __name__ == "__main__":

@@ -160,6 +160,7 @@ class Runner:
         self._users_dispatcher = dispatcher
         self.greenlet = Group()
         self.away: set[str] = set()
+        self.state = "running"
         self.target_user_count = 12
         self.spawn_rate = 12.0
         self.dispatches = 0
@@ -237,3 +238,23 @@ def test_a_master_before_its_first_test_is_let_be(
     looks(3)
     assert runner.dispatches == 0
     assert len(runner.greenlet) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "clients", "has_stopped"),
+    [
+        ("stopping", ["ready", "ready"], True),
+        ("stopping", ["ready", "missing"], True),
+        ("stopping", ["ready", "running"], False),
+        ("stopping", ["missing"], False),
+        ("stopping", [], False),
+        ("running", ["ready", "missing"], False),
+        ("stopped", ["ready"], False),
+    ],
+)
+def test_a_dead_worker_is_not_waited_for_at_a_stop(state: str, clients: list[str], has_stopped: bool) -> None:
+    """A test that is being stopped has stopped when all workers that are heard are idle, whoever is missing."""
+    runner: Any = SimpleNamespace(
+        state=state, clients={str(n): SimpleNamespace(state=client) for n, client in enumerate(clients)}
+    )
+    assert balance.has_stopped(runner) is has_stopped

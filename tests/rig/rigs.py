@@ -20,13 +20,14 @@ from typing import Any
 
 import psutil
 
-from loadlab.rig import fleet, ports
+from loadlab.rig import ports
 from loadlab.rig.engine import LOOPBACK
 from loadlab.rig.processes import ProcessEngine
 from loadlab.rig.rigfolder import MARK
 from loadlab.rig.settings import ROOT, RigSettings, known_names
 
 TICK_S = 0.05
+STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # past any proxy
 COMMAND_TIMEOUT_S = 60.0
 # Below the range that the kernel takes for outgoing connections, so that none of ours takes one between asking
 # for a free port and using it.
@@ -155,8 +156,8 @@ class Rig:
     def scale(self, workers: int) -> None:
         """Scale the rig that is up, and wait until it is ready."""
         self.settings = self.settings.model_copy(update={"workers": workers})
-        self.engine.up(self.settings, tied=False)
-        fleet.wait_ready(self.engine, self.settings, lambda *_: None)
+        done = self.lab("up", "--detach")
+        assert done.returncode == 0, done.stdout
 
     def swarm(self, users: int) -> dict[str, Any]:
         """Start a test, or change the number of its users, as the UI's form does."""
@@ -165,13 +166,13 @@ class Rig:
     def post(self, path: str, **form: str) -> dict[str, Any]:
         """POST a form to the master's UI and return its JSON answer."""
         data = urllib.parse.urlencode(form).encode()
-        with urllib.request.urlopen(self.ui(path), data, timeout=10) as response:
+        with STRAIGHT.open(self.ui(path), data, timeout=10) as response:
             document: dict[str, Any] = json.load(response)
         return document
 
     def get(self, path: str) -> dict[str, Any]:
         """GET a JSON document of the master's UI."""
-        with urllib.request.urlopen(self.ui(path), timeout=10) as response:
+        with STRAIGHT.open(self.ui(path), timeout=10) as response:
             document: dict[str, Any] = json.load(response)
         return document
 

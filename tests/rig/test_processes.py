@@ -21,7 +21,7 @@ from loadlab.rig import rigfolder
 from loadlab.rig.engine import LOOPBACK, api_urls, fetch
 from loadlab.rig.processes import ProcessEngine
 from loadlab.rig.rigfolder import MARK
-from tests.rig.rigs import Rig, copy_checkout, until
+from tests.rig.rigs import STRAIGHT, Rig, copy_checkout, until
 
 USERS = 20
 MakeRig = Callable[..., Rig]
@@ -71,6 +71,16 @@ def test_a_run_has_no_failures(loaded: Rig) -> None:
     until(lambda: loaded.get("/stats/requests")["stats"][-1]["num_requests"] >= 3 * USERS, 15, "60 requests")
     assert has_no_failures(loaded)
     assert {"/tests"} == {row["name"] for row in loaded.get("/stats/requests")["stats"][:-1]}
+
+
+def test_other_knobs_need_a_new_rig(loaded: Rig) -> None:
+    """A rig that is up is scaled, not changed: with another knob of the API or the test `up` refuses, and says so."""
+    for knob in ({"API_POOL_SIZE": "7"}, {"USERS": "7"}):
+        refused = loaded.lab("up", "--detach", **knob)
+        assert refused.returncode == Exit.TOOL_ERROR
+        assert "other knobs" in refused.stdout
+        assert "./lab down" in refused.stdout
+    assert loaded.engine.state() is not None
 
 
 def test_new_workers_get_their_share(loaded: Rig) -> None:
@@ -271,7 +281,7 @@ def test_replicas_and_their_data(make_rig: MakeRig) -> None:
 
 def instance(url: str) -> str | None:
     """Return which replica answers a new connection."""
-    with urllib.request.urlopen(f"{url}/tests", timeout=10) as response:
+    with STRAIGHT.open(f"{url}/tests", timeout=10) as response:
         return str(response.headers["X-Instance"])
 
 
@@ -284,7 +294,7 @@ def add(url: str) -> int:
     """Add a type of testing and return the status of the answer."""
     body = json.dumps({"name": "a", "description": "b"}).encode()
     request = urllib.request.Request(f"{url}/tests", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with STRAIGHT.open(request, timeout=10) as response:
         return int(response.status)
 
 

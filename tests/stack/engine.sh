@@ -17,7 +17,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 suite=trixie
 standin=python:3.13-slim-$suite
 image=${PYTHON_IMAGE:-$standin}
-state=${LOADLAB_ENGINE_STATE:-${XDG_CACHE_HOME:-$HOME/.cache}/loadlab-engine}
+state=${LOADLAB_ENGINE_STATE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/loadlab-engine}
 pidfile=$state/dockerd.pid
 log=$state/dockerd.log
 plugins=/usr/libexec/docker/cli-plugins # one of the places every Docker client looks in

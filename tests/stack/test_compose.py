@@ -176,13 +176,17 @@ def test_workers_that_join_a_running_test_get_users(rig: Rig) -> None:
 
 
 def test_users_of_a_killed_worker_come_back(rig: Rig) -> None:
-    """`kill -9` of a worker in mid-run: within 10 s its users run on the others, and it is counted no more."""
+    """`kill -9` of a worker in mid-run: within 10 s its users run on the others; the test can be stopped and rerun."""
     run_users(rig, WORKERS)
     victim = rig.containers("worker")[0]["Id"]
     assert any(worker.startswith(victim[:12]) for worker in rig.shares())
     docker("kill", "--signal", "KILL", victim)
     rig.wait_shares([14] * 5 + [15] * 2, within_s=10)
     assert not any(worker.startswith(victim[:12]) for worker in rig.shares())
+    rig.press_stop()
+    wait_for("stopped", lambda: rig.workers()["state"] == "stopped", 10)
+    assert rig.swarm(USERS, USERS)["success"] is True
+    rig.wait_shares([14] * 5 + [15] * 2, within_s=10)
 
 
 def test_workers_cut_off_while_users_start_do_not_add_to_them(rig: Rig) -> None:
@@ -301,8 +305,8 @@ def test_an_image_holds_no_secret(rig: Rig, part: str) -> None:
 @pytest.mark.parametrize(
     ("dockerfile", "edited", "copied"),
     [
-        ("Dockerfile.locust", "locust/locustfile.py", "COPY locust "),
-        ("Dockerfile.api", "api/app.py", "COPY api/ "),
+        ("Dockerfile.locust", "locust/locustfile.py", "COPY --chmod=755 locust "),
+        ("Dockerfile.api", "api/app.py", "COPY --chmod=755 api/ "),
     ],
 )
 def test_an_edit_installs_nothing(rig: Rig, tmp_path: Path, dockerfile: str, edited: str, copied: str) -> None:
