@@ -53,15 +53,16 @@ def _engine() -> Finding:
 
 
 def _ports(settings: RigSettings) -> list[Finding]:
-    up = fleet.find() is not None
+    rig = fleet.find()
+    own = [rig[1].ui_url, *rig[1].api_urls] if rig else []
     findings = []
     wanted = [("UI_PORT", settings.ui_port)] + [("API_PORT", port) for port in settings.api_ports]
     for knob, port in wanted:
         refusal = ports.refusal(str(settings.bind_address), port, knob)
         if refusal is None:
             findings.append(Finding(f"port {port}", "ok", "free"))
-        elif up:
-            findings.append(Finding(f"port {port}", "ok", "taken, and a rig of this checkout is up"))
+        elif any(url.endswith(f":{port}") for url in own):
+            findings.append(Finding(f"port {port}", "ok", "taken by the rig that is up"))
         else:
             remedy = f"{refusal} Or end what holds it ('ss -ltnp' names that)." if "taken" in refusal else refusal
             findings.append(Finding(f"port {port}", "bad", "not to be had", remedy))

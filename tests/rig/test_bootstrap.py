@@ -352,7 +352,8 @@ def test_too_old_a_python_is_told(project: Project) -> None:
 
 
 def test_a_newer_python_beside_it_is_used(project: Project) -> None:
-    """Where python3 is old but a newer one is installed under its own name, that one goes on, the newest first."""
+    """Where python3 is old but a newer one is installed under its own name, that one goes on, the newest that runs."""
+    project.script("python3.13", "#!/bin/sh\necho no such version\nexit 127\n")
     project.script("python3.11", "#!/bin/sh\necho 11 $@\n")
     project.script("python3.12", "#!/bin/sh\necho 12 $@\n")
     assert run_as_old(project, "up", "-d").stdout == f"12 {project.path / 'lab'} up -d\n"
