@@ -19,6 +19,8 @@ EXACT_BELOW = 1 << (PRECISION_BITS + 1)
 RELATIVE_ERROR = 1 / EXACT_BELOW
 LONGEST_US = (1 << 42) - 1  # 50 days: anything longer is taken for that
 WORDS = ("B", "H", "I", "Q")  # array's unsigned types, from 1 to 8 bytes
+FRAME = zlib.MAX_WBITS  # with a checksum: a damaged text is refused
+STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY)  # short ones repeat themselves, long ones hardly
 
 
 def bucket_of(value_us: int) -> int:
@@ -113,8 +115,8 @@ class Histogram:
             return ""
         buckets = sorted(self.counts)
         gaps = [bucket - before for bucket, before in zip(buckets, [0, *buckets], strict=False)]
-        packed = b"".join(_pack(values) for values in (gaps, [self.counts[bucket] for bucket in buckets]))
-        return base64.b85encode(zlib.compress(packed, 6)).decode()
+        packed = _pack(gaps, [self.counts[bucket] for bucket in buckets])
+        return base64.b85encode(min((_deflate(packed, strategy) for strategy in STRATEGIES), key=len)).decode()
 
     def add_text(self, text: str) -> None:
         """Add the counts of a text that `to_text` made. The sum and the extremes travel beside it.
@@ -125,13 +127,9 @@ class Histogram:
         if not text:
             return
         try:
-            packed = zlib.decompress(base64.b85decode(text))
-            gaps, rest = _unpack(packed)
-            counts, rest = _unpack(rest)
+            gaps, counts = _unpack(zlib.decompress(base64.b85decode(text), FRAME))
         except (zlib.error, IndexError) as error:
             raise ValueError(f"not a histogram: {error}") from None
-        if rest or len(gaps) != len(counts):
-            raise ValueError("not a histogram: the lengths differ")
         bucket = 0
         own = self.counts
         for gap, count in zip(gaps, counts, strict=True):
@@ -145,16 +143,27 @@ def _extreme(choose: Callable[[int, int], int], one: int | None, other: int | No
     return choose(one, other)
 
 
-def _pack(values: list[int]) -> bytes:
-    """Return a byte for the width of the words, four for how many there are, and the words, little-endian."""
-    greatest = max(values)
-    code = next(code for code in WORDS if greatest < 1 << (8 * array(code).itemsize))
-    words = array(code, values)
-    return code.encode() + len(values).to_bytes(4, "little") + words.tobytes()
+def _deflate(packed: bytes, strategy: int) -> bytes:
+    deflater = zlib.compressobj(zlib.Z_BEST_COMPRESSION, zlib.DEFLATED, FRAME, strategy=strategy)
+    return deflater.compress(packed) + deflater.flush()
 
 
-def _unpack(packed: bytes) -> tuple[array[int], bytes]:
-    words = array(chr(packed[0]))
-    end = 5 + int.from_bytes(packed[1:5], "little") * words.itemsize
-    words.frombytes(packed[5:end])
-    return words, packed[end:]
+def _pack(gaps: list[int], counts: list[int]) -> bytes:
+    """Return a byte for the widths of both kinds of words, half a byte each, then the words, little-endian."""
+    codes = [
+        next(index for index, code in enumerate(WORDS) if max(values) < 1 << (8 * array(code).itemsize))
+        for values in (gaps, counts)
+    ]
+    words = [array(WORDS[code], values).tobytes() for code, values in zip(codes, (gaps, counts), strict=True)]
+    return bytes([codes[0] << 4 | codes[1]]) + b"".join(words)
+
+
+def _unpack(packed: bytes) -> tuple[array[int], array[int]]:
+    gaps, counts = array(WORDS[packed[0] >> 4]), array(WORDS[packed[0] & 15])
+    number, rest = divmod(len(packed) - 1, gaps.itemsize + counts.itemsize)
+    if rest:
+        raise ValueError("not a histogram: the lengths differ")
+    middle = 1 + number * gaps.itemsize
+    gaps.frombytes(packed[1:middle])
+    counts.frombytes(packed[middle:])
+    return gaps, counts

@@ -7,8 +7,9 @@ from a histogram, so the judgement is exact however coarse the histogram.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import ge, gt, le, lt
@@ -22,6 +23,7 @@ UNITS: dict[str, dict[str, float]] = {
     "number": {"": 1.0},
 }
 KINDS = {"max": "time", "mean": "time", "lag": "time", "rps": "throughput", "fail": "share", "lost-writes": "number"}
+OF_NO_ENDPOINT = ("lag", "lost-writes")
 DEFAULTS = ("p95<450ms", "fail<1%")
 GRAMMAR = "[METHOD NAME:] METRIC OP VALUE[UNIT], for example 'p95<450ms', 'POST /tests: p99<800ms' or 'fail<1%'"
 
@@ -66,6 +68,22 @@ class Slo:
         """Return time, share, throughput or number."""
         return "time" if self.rank is not None else KINDS[self.metric]
 
+    @property
+    def unit(self) -> str:
+        """Return the unit of `limit`: ms, %, /s, or none."""
+        return {"time": "ms", "share": "%", "throughput": "/s", "number": ""}[self.kind]
+
+    @property
+    def threshold_us(self) -> int | None:
+        """Return the least whole µs that lie beyond the limit of a percentile; None of other metrics.
+
+        With `<` and `>=` the limit itself is beyond it, with `<=` and `>` it is not.
+        """
+        if self.rank is None:
+            return None
+        limit_us = round(self.limit * 1000, 3)  # 0.29 ms is 290 µs, not 290.00000000000006
+        return math.ceil(limit_us) if self.operator in ("<", ">=") else math.floor(limit_us) + 1
+
 
 def parse(text: str) -> Slo:
     """Read a promise.
@@ -84,9 +102,21 @@ def parse(text: str) -> Slo:
         allowed = ", ".join(unit for unit in units if unit) or "none"
         raise SloError(f"{text!r}: {match['unit']!r} is not a unit of {metric}. Allowed: {allowed}.")
     limit = float(match["value"]) * units[match["unit"]]
+    if match["method"] and metric in OF_NO_ENDPOINT:
+        raise SloError(f"{text!r}: {metric} is of the whole run, not of an endpoint. Write '{metric}' alone.")
     if kind == "share" and limit > 100:
         raise SloError(f"{text!r}: a share is at most 100%.")
     return Slo(text.strip(), metric, match["op"], limit, rank, match["method"], match["name"])
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Return the promises of a list separated by commas, such as the knob SLO holds."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def thresholds_us(slos: Iterable[Slo]) -> tuple[int, ...]:
+    """Return the thresholds in µs that successes must be counted against for some promises: each once, rising."""
+    return tuple(sorted({slo.threshold_us for slo in slos if slo.threshold_us is not None}))
 
 
 def _rank(metric: str, text: str) -> float | None:

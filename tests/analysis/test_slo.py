@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadlab.analysis.slo import DEFAULTS, Slo, SloError, parse
+from loadlab.analysis.slo import DEFAULTS, Slo, SloError, parse, thresholds_us
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,8 @@ def test_the_defaults_are_the_labs() -> None:
         ("p95<4kg", "'kg' is not a unit of p95. Allowed: us, ms, s."),
         ("fail<1ms", "'ms' is not a unit of fail. Allowed: %."),
         ("fail<101%", "a share is at most 100%"),
+        ("GET /tests: lag<10ms", "lag is of the whole run"),
+        ("GET /tests: lost-writes<=0", "lost-writes is of the whole run"),
     ],
 )
 def test_what_is_no_promise_is_refused(text: str, named: str) -> None:
@@ -68,3 +70,30 @@ def test_what_is_no_promise_is_refused(text: str, named: str) -> None:
 def test_a_limit_is_met_or_not(text: str, value: float, holds: bool) -> None:
     """The operator decides what happens at the limit itself."""
     assert parse(text).holds_for(value) is holds
+
+
+@pytest.mark.parametrize(
+    ("text", "threshold_us"),
+    [
+        ("p95<450ms", 450_000),  # 450 ms itself is beyond
+        ("p95<=450ms", 450_001),  # here it is not
+        ("p95>450ms", 450_001),
+        ("p95>=450ms", 450_000),
+        ("p95<0.29ms", 290),  # 0.29 * 1000 is 290.00000000000006 to a float
+        ("p95<0.2905ms", 291),  # times are whole µs: 290 is below, 291 is beyond
+        ("p95<=0.2905ms", 291),
+        ("p95<1us", 1),
+        ("max<450ms", None),
+        ("fail<1%", None),
+    ],
+)
+def test_a_percentile_has_a_threshold_in_whole_microseconds(text: str, threshold_us: int | None) -> None:
+    """A success of at least that many µs is beyond the limit, and one of a µs less is not."""
+    assert parse(text).threshold_us == threshold_us
+
+
+def test_thresholds_are_counted_once_and_in_order() -> None:
+    """Two promises on one limit need one counter; metrics without a threshold need none."""
+    texts = ("p99<1s", "p95<450ms", "fail<1%", "POST /tests: p50<450ms", "mean<1s")
+    assert thresholds_us(parse(text) for text in texts) == (450_000, 1_000_000)
+    assert thresholds_us([]) == ()

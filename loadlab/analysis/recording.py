@@ -1,0 +1,202 @@
+"""What a run recorded, as plain values: the input of the analysis. `runfolder` reads and writes them as JSON.
+
+Times of day are Unix seconds, `t` is in whole or fractional seconds since the run's start, durations are whole µs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Status(StrEnum):
+    """Where a run is in its life; the last three are ends."""
+
+    WAITING = "waiting"  # for its workers
+    RUNNING = "running"
+    DRAINING = "draining"  # users are stopping, last reports come in
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"  # stopped by someone before its planned end, or its master was told to go
+    ABORTED = "aborted"  # ended by itself: all workers gone, or the master died
+
+
+ENDS = (Status.FINISHED, Status.INTERRUPTED, Status.ABORTED)  # the master brought the run to its end
+
+
+class EventKind(StrEnum):
+    """What can happen in a run: each is a line of events.jsonl."""
+
+    RUN_STARTED = "run-started"
+    STAGE_STARTED = "stage-started"  # data: users; the planned number of users is reached
+    STAGE_ENDED = "stage-ended"  # data: users; another number was ordered, or the stop
+    WORKER_JOINED = "worker-joined"  # data: id, host, pid
+    WORKER_MISSING = "worker-missing"  # it does not answer; data: counters of its last report, see WorkerCounters
+    WORKER_BACK = "worker-back"
+    WORKER_LEFT = "worker-left"  # it said good-bye, its last report included
+    WORKER_SILENCED = "worker-silenced"  # the worker heard nothing from the master and stopped its users
+    LOAD_RESTORED = "load-restored"  # the users lost with a worker run again elsewhere; data: after_s
+    GAP = "gap"  # reports of a worker that never came; data: first, last (sequence numbers)
+    LATE = "late"  # reports that came after their second was written; they are counted; data: seconds
+    STOP_ORDERED = "stop-ordered"  # data: by ("plan", "user", "signal", "no-workers")
+    RUN_ENDED = "run-ended"
+    WARNING = "warning"
+    FAULT = "fault"  # a fault that was injected on purpose
+
+
+class Times(NamedTuple):
+    """Response times of one kind within one second, how many and what: a JSON array.
+
+    `histogram` is the text of Histogram.to_text.
+    """
+
+    n: int
+    sum_us: int
+    min_us: int
+    max_us: int
+    histogram: str
+
+
+@dataclass(slots=True)
+class Cell:
+    """One endpoint within one second, by the time its answers were complete.
+
+    `slow` counts the successes of at least each of the run's `thresholds_us`, in their order. `errors` counts the
+    failures by kind; a kind is a short text without what differs from request to request.
+    """
+
+    method: str
+    name: str
+    ok: Times | None = None
+    failed: Times | None = None
+    bytes: int = 0
+    slow: tuple[int, ...] = ()
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class WorkerSecond:
+    """How one worker was within one second. `worker` is its number in this run, see WORKER_JOINED.
+
+    `requests` is how many it recorded; `in_flight` the mean number of requests on their way, by integration; `lag` the
+    text of a histogram of how late its event loop woke its 20 ms probe, `lag_max_us` the longest; `cpu_s` the CPU time
+    that its process used; `cpu_limit` how many cores it may use (at most 1: one process, one thread), `periods` and
+    `throttled` how many periods of its CPU quota passed, and in how many it was held back.
+    """
+
+    worker: int
+    users: int = 0
+    requests: int = 0
+    in_flight: float = 0.0
+    lag: str = ""
+    lag_max_us: int = 0
+    cpu_s: float = 0.0
+    cpu_limit: float = 1.0
+    periods: int = 0
+    throttled: int = 0
+    rss_bytes: int = 0
+    clock_offset_s: float = 0.0
+
+
+@dataclass(slots=True)
+class TargetSecond:
+    """What one instance of the target said of itself: counters since its start, gauges as they were. None: not told.
+
+    `requests` is by "METHOD ROUTE", all statuses together.
+    """
+
+    instance: str
+    requests: dict[str, int] | None = None
+    in_flight: float | None = None
+    cpu_s: float | None = None
+    cpu_limit: float | None = None
+    periods: int | None = None
+    throttled: int | None = None
+    memory_bytes: float | None = None
+    memory_limit_bytes: float | None = None
+
+
+@dataclass(slots=True)
+class Second:
+    """A line of timeline.jsonl: [t, t + 1). Several lines of one t add up: what came late has a line of its own."""
+
+    t: int
+    users: int = 0
+    target_users: int = 0
+    cells: list[Cell] = field(default_factory=list)
+    workers: list[WorkerSecond] = field(default_factory=list)
+    target: list[TargetSecond] = field(default_factory=list)
+    late: bool = False
+
+
+@dataclass(slots=True)
+class Event:
+    """A line of events.jsonl: something that happened at `t`, said in one sentence."""
+
+    t: float
+    kind: EventKind
+    text: str
+    worker: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class WorkerCounters:
+    """What a worker counted in all of the run, by its last report.
+
+    started = answered + killed + in_flight. `recorded` counts request events: those that a locustfile fires itself
+    are among them, those that its code dropped (an exception inside a `with` block) are not. `busy_s` is the time that
+    requests were on their way, all added up, `killed_busy_s` the part of it of those that were killed. `final` is
+    False where the worker did not get to say its last word.
+    """
+
+    worker: int
+    id: str = ""
+    started: int = 0
+    answered: int = 0
+    killed: int = 0
+    in_flight: int = 0
+    recorded: int = 0
+    busy_s: float = 0.0
+    killed_busy_s: float = 0.0
+    final: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """run.json: what was asked for, where it ran, how it ended.
+
+    `started` and `ended` are Unix seconds: of the first order to start users, and of the last report. `duration_s` is
+    None until the end. `plan` is what loadlab.plan.RunPlan dumps. `thresholds_us` are the SLOs' limits that workers
+    count against: a success of at least so many µs is beyond.
+    """
+
+    id: str
+    status: Status
+    plan: dict[str, Any]
+    thresholds_us: tuple[int, ...]
+    created: float
+    format: int = 1
+    started: float | None = None
+    ended: float | None = None
+    duration_s: float | None = None
+    started_by: str = "ui"  # ui, http (which ./lab uses)
+    stopped_by: str | None = None  # plan, user, signal, no-workers
+    slo: tuple[str, ...] = ()
+    own_shape: str | None = None  # the user's LoadTestShape, where one drove the run
+    expected_workers: int = 0
+    counters: list[WorkerCounters] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
+    revision: str | None = None
+
+
+@dataclass(slots=True)
+class Recording:
+    """A run folder's content. `partial`: it was cut short and the end is missing, or some lines could not be read."""
+
+    run: Run
+    seconds: list[Second]
+    events: list[Event]
+    partial: bool = False
+    unreadable_lines: int = 0
