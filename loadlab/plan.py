@@ -1,0 +1,144 @@
+"""The plan of a run: what is asked for, checked whole before anything starts, however it was asked for."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from loadlab.analysis import slo
+from loadlab.errors import UsageError
+
+SHAPES = ("steady", "steps", "spike", "soak")
+DEFAULT_TIME_S = {"steady": 60.0, "steps": 150.0, "spike": 120.0, "soak": 1800.0}
+STEPS = 5
+# A spike: a fifth of the users, then all of them, then a fifth again; the shares of the time that each is held.
+SPIKE_BASE = 0.2
+SPIKE_HOLDS = (0.4, 0.2, 0.4)
+LONGEST_RAMP_S = 3600.0
+
+_SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Go to so many users at so many per second, then hold them for so long; None: until someone stops the run."""
+
+    users: int
+    spawn_rate: float
+    hold_s: float | None
+
+
+def parse_span(text: str) -> float:
+    """Return the seconds of a time such as 90, 90s, 2m, 1h30m.
+
+    Raises:
+        UsageError: names the text and what is allowed.
+    """
+    match = _SPAN.fullmatch(text.strip())
+    if not text.strip() or not match or not any(match.groups()):
+        raise UsageError(f"{text!r} is not a time. Write seconds, or such as 90s, 2m, 1h30m.")
+    hours, minutes, seconds = (float(group or 0) for group in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+class RunPlan(BaseModel):
+    """One run. `time_s` is how long the load is held once its users are there: ramps come on top.
+
+    None for `time_s` is without end, which only steady can be. `workers` is how many must be ready, exactly, before it
+    starts; None takes those that are there. `host` is the target, None the rig's own. The rest of the rig's Locust
+    options are none of a plan's business.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    users: int = Field(ge=1, le=1_000_000, description="a whole number of users, 1-1000000")
+    spawn_rate: float = Field(gt=0, le=10_000, description="users started per second, above 0, up to 10000")
+    time_s: float | None = Field(None, ge=1, le=30 * 86_400, description="1 s to 30 days")
+    shape: Literal["steady", "steps", "spike", "soak"] = Field("steady", description=", ".join(SHAPES))
+    slos: tuple[str, ...] = Field(slo.DEFAULTS, description=slo.GRAMMAR)
+    scenario: str | None = Field(None, description="the name of a scenario")
+    workers: int | None = Field(None, ge=1, le=200, description="a whole number of workers, 1-200")
+    name: str = Field("", pattern=r"^[\w .,()+=-]{0,60}$", description="up to 60 letters, digits and . , ( ) + = - _")
+    host: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="an http:// or https:// URL without user, query",
+    )
+
+    @field_validator("slos")
+    @classmethod
+    def _readable(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            slo.parse(text)
+        return tuple(dict.fromkeys(text.strip() for text in texts))
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        ramp_s = self.users / self.spawn_rate
+        if ramp_s > LONGEST_RAMP_S:
+            raise ValueError(
+                f"{self.users} users at {self.spawn_rate:g} per second take {ramp_s:.0f} s to start: "
+                f"at most {LONGEST_RAMP_S:.0f} s are allowed. Raise the spawn rate"
+            )
+        return self
+
+    @property
+    def parsed_slos(self) -> tuple[slo.Slo, ...]:
+        """Return the promises, read."""
+        return tuple(slo.parse(text) for text in self.slos)
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return what the load does, in order."""
+        users, rate, time_s = self.users, self.spawn_rate, self.time_s
+        if self.shape == "steps":
+            held = (time_s or 0) / STEPS
+            counts = dict.fromkeys(math.ceil(users * number / STEPS) for number in range(1, STEPS + 1))
+            return tuple(Step(count, rate, held) for count in counts)
+        if self.shape == "spike":
+            base = max(1, round(users * SPIKE_BASE))
+            holds = [share * (time_s or 0) for share in SPIKE_HOLDS]
+            return tuple(Step(count, rate, held) for count, held in zip((base, users, base), holds, strict=True))
+        return (Step(users, rate, time_s),)
+
+    def planned_s(self) -> float | None:
+        """Return how long the load takes in all, ramps included; None without an end."""
+        total, before = 0.0, 0
+        for step in self.steps():
+            if step.hold_s is None:
+                return None
+            total += abs(step.users - before) / step.spawn_rate + step.hold_s
+            before = step.users
+        return total
+
+
+def make(values: Mapping[str, Any], *, endless: bool = False) -> RunPlan:
+    """Check what was asked for and return the plan; unless it may be endless, a time that is missing is the shape's.
+
+    Raises:
+        UsageError: names each bad value, what is allowed and what to do.
+    """
+    given = {name: value for name, value in values.items() if value is not None}
+    shape = given.get("shape", "steady")
+    if "time_s" not in given and not (endless and shape == "steady"):
+        given["time_s"] = DEFAULT_TIME_S.get(str(shape))
+    try:
+        return RunPlan.model_validate(given)
+    except ValidationError as error:
+        raise UsageError("\n".join(_explain(item) for item in error.errors())) from None
+
+
+def _explain(item: Any) -> str:
+    cause = item.get("ctx", {}).get("error")
+    if cause is not None:  # our own words
+        return f"{cause}." if not str(cause).endswith(".") else str(cause)
+    field = str(item["loc"][0])
+    if item["type"] == "extra_forbidden":
+        return f"{field} is not part of a plan. Allowed: {', '.join(RunPlan.model_fields)}."
+    if item["type"] == "missing":
+        return f"{field} is missing. Allowed: {RunPlan.model_fields[field].description}."
+    return f"{field} {item['input']} is not allowed. Allowed: {RunPlan.model_fields[field].description}."

@@ -1,0 +1,230 @@
+"""The run folder: the only contract between the generator, which writes it, and the report, which reads it.
+
+run.json        the plan, versions, machine; replaced whole at each change of status
+timeline.jsonl  a line a second, appended
+events.jsonl    a line for each happening, appended
+summary.json    the analysis of the three above
+report.html, junit.xml   made from the folder; docs/run-folder.md and the JSON Schemas in docs/schemas describe it
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from loadlab.analysis.recording import ENDS, Event, Recording, Run, Second
+from loadlab.analysis.summary import Summary
+from loadlab.errors import LabError
+
+FORMAT = 1
+T = TypeVar("T")
+
+
+class RunFolderError(LabError):
+    """A run folder that is not there, or cannot be read: names it, and what is wrong."""
+
+
+class _Kind(Generic[T]):
+    """One kind of document: reads and writes it, and describes itself as a JSON Schema."""
+
+    def __init__(self, type_: type[T]) -> None:
+        self.adapter: TypeAdapter[T] = TypeAdapter(type_)
+
+    def dump(self, value: T, *, short: bool = False) -> bytes:
+        return self.adapter.dump_json(value, indent=None if short else 2, exclude_defaults=short)
+
+    def load(self, text: bytes) -> T:
+        return self.adapter.validate_json(text)
+
+    def schema(self, title: str) -> dict[str, Any]:
+        schema = self.adapter.json_schema(mode="serialization")
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
+
+
+RUN = _Kind(Run)
+SECOND = _Kind(Second)
+EVENT = _Kind(Event)
+SUMMARY = _Kind(Summary)
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Write the JSON Schema of each document into a folder, and return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, schema in schemas().items():
+        files.append(folder / name)
+        files[-1].write_text(json.dumps(schema, indent=2) + "\n")
+    return files
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema of each document by the name of its file in docs/schemas."""
+    kinds: dict[str, _Kind[Any]] = {"run": RUN, "timeline": SECOND, "events": EVENT, "summary": SUMMARY}
+    return {f"{name}.schema.json": kind.schema(f"loadlab {name}, format {FORMAT}") for name, kind in kinds.items()}
+
+
+class RunFolder:
+    """Paths and files of one run. Appends are whole lines, flushed: a crash costs at most the line being written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run = path / "run.json"
+        self.timeline = path / "timeline.jsonl"
+        self.events = path / "events.jsonl"
+        self.summary = path / "summary.json"
+        self.html = path / "report.html"
+        self.junit = path / "junit.xml"
+
+    @property
+    def id(self) -> str:
+        """Return the run's id: the folder's name."""
+        return self.path.name
+
+    def write_run(self, run: Run) -> None:
+        """Replace run.json in one step."""
+        self._replace(self.run, RUN.dump(run))
+
+    def append_second(self, second: Second) -> None:
+        """Append a line to the timeline."""
+        self._append(self.timeline, SECOND.dump(second, short=True))
+
+    def append_event(self, event: Event) -> None:
+        """Append a line to the events."""
+        self._append(self.events, EVENT.dump(event, short=True))
+
+    def write_summary(self, summary: Summary) -> None:
+        """Replace summary.json in one step."""
+        self._replace(self.summary, SUMMARY.dump(summary))
+
+    def write_report(self, *, junit: bytes, html: bytes) -> None:
+        """Replace junit.xml, then report.html, each in one step: the page is the last file of a report."""
+        self._replace(self.junit, junit)
+        self._replace(self.html, html)
+
+    def read_run(self) -> Run:
+        """Return run.json.
+
+        Raises:
+            RunFolderError: it is not there, is damaged, or is of a newer format.
+        """
+        try:
+            run = RUN.load(self.run.read_bytes())
+        except FileNotFoundError:
+            raise RunFolderError(f"{self.path} is not a run folder: it has no run.json.") from None
+        except (OSError, ValidationError) as error:
+            raise RunFolderError(f"{self.run} cannot be read: {_first_line(error)}.") from None
+        if run.format > FORMAT:
+            raise RunFolderError(f"{self.run} has format {run.format}; this loadlab reads up to {FORMAT}. Update it.")
+        return run
+
+    def read_summary(self) -> Summary | None:
+        """Return summary.json, None when there is none yet or it is of another version."""
+        try:
+            return SUMMARY.load(self.summary.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def read(self) -> Recording:
+        """Return all that was recorded; what a crash left half written is counted and left out.
+
+        Raises:
+            RunFolderError: as `read_run`.
+        """
+        run = self.read_run()
+        seconds, bad_seconds = _lines(self.timeline, SECOND)
+        events, bad_events = _lines(self.events, EVENT)
+        unreadable = bad_seconds + bad_events
+        partial = run.status not in ENDS or unreadable > 0
+        return Recording(run, seconds, events, partial, unreadable)
+
+    def _append(self, file: Path, line: bytes) -> None:
+        with file.open("ab") as stream:
+            stream.write(line + b"\n")
+
+    def _replace(self, file: Path, content: bytes) -> None:
+        draft = file.with_suffix(".draft")
+        draft.write_bytes(content + b"\n")
+        draft.replace(file)
+
+
+def create(root: Path, name: str = "", *, at: float | None = None) -> RunFolder:
+    """Make a new folder under `root`, named by its time in UTC, its name, and a number where that is taken."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(at))
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    base = f"{stamp}-{slug}" if slug else stamp
+    number = 1
+    while True:
+        path = root / (base if number == 1 else f"{base}.{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            continue
+        return RunFolder(path)
+
+
+def folders(root: Path) -> list[RunFolder]:
+    """Return the run folders under `root`, the newest first."""
+    found = [RunFolder(path.parent) for path in root.glob("*/run.json")]
+    return sorted(found, key=lambda folder: folder.id, reverse=True)
+
+
+def find(root: Path, wanted: str) -> RunFolder:
+    """Return the folder of a run: by its id, the beginning or the name in it, a path, or `latest`.
+
+    Raises:
+        RunFolderError: there is none such, or several; says which there are.
+    """
+    if "/" in wanted and (Path(wanted) / "run.json").exists():
+        return RunFolder(Path(wanted).resolve())
+    known = folders(root)
+    if not known:
+        raise RunFolderError(f"There is no run in {root} yet: './lab run' makes one.")
+    if wanted == "latest":
+        return known[0]
+    exact = [folder for folder in known if folder.id == wanted]
+    matching = exact or [folder for folder in known if folder.id.startswith(wanted) or wanted in folder.id[15:]]
+    if len(matching) == 1:
+        return matching[0]
+    some = ", ".join(folder.id for folder in (matching or known)[:5])
+    how = "names several runs" if matching else "is not a run"
+    raise RunFolderError(f"{wanted!r} {how}. There are: {some}. 'latest' is the newest.")
+
+
+def _lines(file: Path, kind: _Kind[T]) -> tuple[list[T], int]:
+    good: list[T] = []
+    bad = 0
+    for line in _raw_lines(file):
+        try:
+            good.append(kind.load(line))
+        except ValidationError:
+            bad += 1
+    return good, bad
+
+
+def _raw_lines(file: Path) -> Iterator[bytes]:
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return
+    yield from _nonempty(content.split(b"\n"))
+
+
+def _nonempty(lines: Iterable[bytes]) -> Iterator[bytes]:
+    return (line for line in lines if line.strip())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")
+
+
+if __name__ == "__main__":  # python -m loadlab.runfolder FOLDER: write the schemas into it
+    for written in write_schemas(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/schemas")):
+        print(written)
