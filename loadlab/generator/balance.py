@@ -19,6 +19,8 @@ from locust.env import Environment
 from locust.runners import (
     STATE_INIT,
     STATE_MISSING,
+    STATE_RUNNING,
+    STATE_SPAWNING,
     STATE_STOPPED,
     STATE_STOPPING,
     MasterRunner,
@@ -88,7 +90,8 @@ def _look_after(runner: MasterRunner) -> None:
         if has_stopped(runner):
             runner.update_state(STATE_STOPPED)
         dispatcher = runner._users_dispatcher
-        if not isinstance(dispatcher, Dispatcher):
+        # A dispatcher alone is no test: that of a start that was killed as it began would start one by itself.
+        if not isinstance(dispatcher, Dispatcher) or runner.state not in (STATE_SPAWNING, STATE_RUNNING):
             continue
         dispatcher.meet(client for client in runner.clients.values() if client.state != STATE_MISSING)
         if not dispatcher.is_due:

@@ -12,11 +12,13 @@ from flask.typing import ResponseReturnValue
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
-from loadlab.generator import scenarios
+from loadlab.errors import LabError
+from loadlab.generator import locust_page, runs_web, start_form
+from loadlab.generator.runs_web import Conductor
 
 
-def attach(environment: Environment) -> None:
-    """Add our routes to the web UI of a master."""
+def attach(environment: Environment, conductor: Conductor) -> None:
+    """Add our routes to the web UI of a master, and our parts to its pages."""
     web_ui = environment.web_ui
     runner = environment.runner
     assert web_ui is not None
@@ -32,15 +34,19 @@ def attach(environment: Environment) -> None:
         return None
 
     @web_ui.app.before_request
-    def pick_scenario() -> ResponseReturnValue | None:
+    def plan_run() -> ResponseReturnValue | None:
+        # While users run, the same form changes their number: there is nothing to plan then.
         if request.endpoint == "locust.swarm" and runner.state not in (STATE_SPAWNING, STATE_RUNNING):
-            return _pick(environment, request.form.get("scenario"))
+            return _plan(environment, conductor)
         return None
 
     @web_ui.app.get("/workers")
     @web_ui.auth_required_if_enabled
     def workers() -> ResponseReturnValue:
         return jsonify(workers_document(runner))
+
+    runs_web.attach(environment, web_ui, conductor, lambda origin: is_own_site("POST", origin, request.host))
+    locust_page.attach(web_ui)
 
 
 def is_own_site(method: str, origin: str | None, host: str) -> bool:
@@ -88,12 +94,13 @@ def _refusal(why: str) -> ResponseReturnValue:
     return jsonify({"success": False, "message": f"Refused: {why}"}), 403
 
 
-def _pick(environment: Environment, scenario: str | None) -> ResponseReturnValue | None:
-    """Turn to the scenario chosen in the form; an unknown one is refused in the words of Locust's own errors."""
-    if scenario:
-        if scenario not in scenarios.available():
-            known = ", ".join(scenarios.available())
-            return jsonify({"success": False, "message": f"Unknown scenario {scenario!r}: choose one of {known}."})
-        vars(environment.parsed_options)["scenario"] = scenario
-    scenarios.select(environment)
+def _plan(environment: Environment, conductor: Conductor) -> ResponseReturnValue | None:
+    """Have the run that the start form asks for follow its plan, or refuse it in the way of Locust's own errors.
+
+    Its page shows the message, above the button, of an answer with status 200 only.
+    """
+    try:
+        conductor.prepare(start_form.plan_values(request.form, environment))
+    except LabError as error:
+        return jsonify({"success": False, "message": str(error)})
     return None

@@ -229,6 +229,17 @@ def test_workers_that_still_come_are_waited_for(look_after: Callable[[UsersDispa
     assert runner.dispatches == 1
 
 
+@pytest.mark.parametrize("state", ["ready", "stopping", "stopped"])
+def test_workers_that_join_start_no_test(state: str, look_after: Callable[[UsersDispatcher | None], Runner]) -> None:
+    """A start that was killed as it began leaves a dispatcher, whose users nobody wants any more."""
+    dispatcher = make(2, 12)
+    runner = look_after(dispatcher)
+    runner.state = state
+    dispatcher.add_worker(node(2))
+    looks(6)
+    assert runner.dispatches == 0
+
+
 @pytest.mark.parametrize("dispatcher", [None, UsersDispatcher([node(0)], [Customer])])
 def test_a_master_before_its_first_test_is_let_be(
     dispatcher: UsersDispatcher | None, look_after: Callable[[UsersDispatcher | None], Runner]

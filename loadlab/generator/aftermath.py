@@ -1,0 +1,28 @@
+"""The analysis and report of a run that is over, in a process of their own: the master has to answer its workers."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+from loadlab.runfolder import RunFolder
+
+PATIENCE_S = 120.0
+
+logger = logging.getLogger(__name__)
+
+
+def report(folder: RunFolder) -> bool:
+    """Make summary.json, report.html and junit.xml, and tell whether that went well. Blocks this greenlet only."""
+    command = [sys.executable, "-m", "loadlab.report", str(folder.path)]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        logger.error("The report of run %s could not be made: %s", folder.id, error)
+        return False
+    if done.returncode:
+        logger.error("The report of run %s could not be made: %s", folder.id, (done.stderr or done.stdout).strip())
+    return done.returncode == 0

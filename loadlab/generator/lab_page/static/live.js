@@ -1,0 +1,102 @@
+// A run that is on: how far it is, its load, its answers, its promises so far, its workers.
+
+import { chart } from "./chart.js";
+import { h, setText, show } from "./dom.js";
+import { badge, measure, mebibytes, ms, number, percent, span, standing, throughput } from "./format.js";
+import { believed, columns, sloList, table, tiles } from "./parts.js";
+
+const STATES = { draining: "Stopping: the last reports come in", running: "Users are being started" };
+
+/** Make the view of one run; its update(run) shows how it is going now. `onStop` is called by its button. */
+export function liveView(onStop) {
+  const [state, clock] = [h("span"), h("span", { class: "hint" })];
+  const bar = h("progress", { "aria-label": "How far the run is" });
+  const stop = h("button", { class: "button stop", type: "button", onclick: () => { lock(stop); onStop(); } }, "Stop");
+  const figures = tiles(["Users", "Throughput", "p50", "p95", "p99", "Failed", "Requests"]);
+  const charts = {
+    throughput_rps: chart("Throughput", throughput),
+    p95_ms: chart("p95", ms),
+    users: chart("Users", number),
+    fail_percent: chart("Failed", percent),
+  };
+  const [promises, validity, workers] = [h("div"), h("div"), h("div", { class: "scroll" })];
+  const node = h(
+    "div",
+    { class: "live" },
+    h("div", { class: "state" }, h("p", {}, state, clock), stop),
+    bar,
+    figures.node,
+    h("div", { class: "charts" }, Object.values(charts).map((each) => each.node)),
+    columns({ "SLOs so far": promises, Validity: validity }),
+    h("h3", {}, "Workers"),
+    workers,
+  );
+
+  function update(run) {
+    const live = run.live;
+    setText(state, phase(run.status, live));
+    setText(clock, times(live));
+    progress(bar, live);
+    show(stop, run.status !== "draining");
+    figures.update([
+      `${number(live.users)} of ${number(live.target_users)}`, throughput(live.throughput_rps), ms(live.p50_ms),
+      ms(live.p95_ms), ms(live.p99_ms), percent(live.fail_percent), number(live.requests),
+    ]);
+    const limit = live.slos.map((each) => /^p95\s*<=?\s*([\d.]+)\s*(us|ms|s|)$/.exec(each.text)).find(Boolean);
+    for (const [name, each] of Object.entries(charts)) {
+      each.update(live.series.t, live.series[name], name === "p95_ms" && limit ? inMs(limit) : null);
+    }
+    promises.replaceChildren(sloList(live.slos.map((each) => ({ ...each, said: measure(each.measured, each.unit) }))));
+    validity.replaceChildren(believed(live.validity.level, live.validity.reasons));
+    workers.replaceChildren(workersTable(live.workers));
+  }
+
+  return { node, update };
+}
+
+function lock(button) {
+  button.disabled = true;
+  setText(button, "Stopping…");
+}
+
+function phase(status, live) {
+  if (status === "waiting") return `Waiting for workers: ${live.workers_ready} of ${live.workers_expected} are ready`;
+  if (status !== "running") return STATES[status] ?? status;
+  const ofTarget = `${number(live.users)} of ${number(live.target_users)}`;
+  if (live.users < live.target_users) return `Users are being started: ${ofTarget}`;
+  if (live.users > live.target_users) return `Users are being stopped: ${ofTarget}`;
+  const users = `${number(live.users)} ${live.users === 1 ? "user" : "users"}`;
+  return live.stages > 1 ? `Stage ${live.stage} of ${live.stages}: ${users}` : `Holding ${users}`;
+}
+
+function times(live) {
+  const elapsed = span(live.elapsed_s);
+  return live.planned_s === null ? `${elapsed}, until it is stopped` : `${elapsed} of ${span(live.planned_s)}`;
+}
+
+function progress(bar, live) {
+  if (live.planned_s === null) bar.removeAttribute("value");
+  else bar.value = Math.min(1, live.elapsed_s / live.planned_s);
+}
+
+function inMs([, value, unit]) {
+  return Number(value) * { us: 0.001, ms: 1, s: 1000, "": 1 }[unit];
+}
+
+function workersTable(workers) {
+  if (!workers.length) return h("p", { class: "hint" }, "There is no worker.");
+  const heads = ["Worker", "State", "Users", "CPU", "Lag p99", "Memory"];
+  const rows = [...workers].sort((one, other) => one.worker - other.worker).map((each) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row", title: each.id }, String(each.worker)),
+      h("td", {}, standing(each.state)),
+      h("td", {}, number(each.users)),
+      h("td", { class: each.cpu_percent > 90 ? "over" : null }, percent(each.cpu_percent)),
+      h("td", { class: each.lag_ms > 10 ? "over" : null }, ms(each.lag_ms)),
+      h("td", {}, mebibytes(each.memory_bytes)),
+    ),
+  );
+  return table("small", heads, rows);
+}

@@ -1,0 +1,82 @@
+// A run that is over: verdict, validity and why, key figures, promises, workers, and where its files are.
+
+import { h } from "./dom.js";
+import { badge, measure, mebibytes, ms, number, percent, standing, throughput } from "./format.js";
+import { believed, columns, sloList, table, tiles } from "./parts.js";
+
+const ENDS = ["interrupted", "aborted"];
+const ENDED = ["finished", ...ENDS];
+
+/** Make the view of a run that has its summary. */
+export function resultView(run) {
+  const summary = run.summary;
+  const [window, files] = [summary.window, `/runs/${encodeURIComponent(run.id)}`];
+  const figures = tiles(["Throughput", "p50", "p95", "p99", "Failed", "Requests", "Users", "Workers"]);
+  const percentiles = window.ok?.percentiles_ms ?? {};
+  figures.update([
+    throughput(window.throughput_rps), ms(percentiles.p50), ms(percentiles.p95), ms(percentiles.p99),
+    percent(window.fail_percent), number(summary.totals.requests), number(summary.users_max),
+    number(summary.workers_max),
+  ]);
+  const doubts = summary.validity.reasons.filter((reason) => reason.level !== "valid").map((reason) => reason.text);
+  const reasons = doubts.length ? doubts : ["No check of the measurement failed."];
+  const slos = summary.slos.map((each) => ({ ...each, said: measure(each.measured, each.unit) }));
+  return h(
+    "div",
+    { class: "over" },
+    h(
+      "p",
+      { class: "verdict" },
+      badge(summary.verdict),
+      badge(summary.validity.level),
+      ENDS.includes(run.status) ? badge(run.status) : null,
+      summary.partial && !ENDS.includes(run.status) ? badge("partial") : null,
+    ),
+    h("p", { class: "headline" }, summary.headline),
+    h(
+      "p",
+      { class: "links" },
+      run.reported ? h("a", { class: "button", href: `${files}/report` }, "Open the report") : null,
+      h("a", { class: "button quiet", href: `${files}/archive`, download: true }, "Download all files"),
+    ),
+    figures.node,
+    columns({ SLOs: sloList(slos), Validity: believed(summary.validity.level, reasons) }),
+    h("h3", {}, "Workers"),
+    h("div", { class: "scroll" }, workersTable(summary.workers)),
+  );
+}
+
+/** Make the view of a run that has none: its report is still being made, or never will be. */
+export function pendingView(run, isWaiting) {
+  if (isWaiting) return h("p", { class: "state" }, badge("analysing"), "The report is being made.");
+  const isCut = !ENDED.includes(run.status);
+  const why = isCut ? "It was cut short: its master went away." : `It is ${run.status}.`;
+  const remedy = h("code", {}, `./lab report ${run.id}`);
+  const archive = `/runs/${encodeURIComponent(run.id)}/archive`;
+  const state = badge(isCut ? "aborted" : run.status);
+  return h(
+    "div",
+    {},
+    h("p", {}, state, ` ${why} There are no figures: `, remedy, " makes them from its files."),
+    h("p", { class: "links" }, h("a", { class: "button quiet", href: archive, download: true }, "Download all files")),
+  );
+}
+
+function workersTable(workers) {
+  const heads = ["Worker", "Fate", "Requests", "Users", "CPU max", "Throttled", "Lag p99", "Memory"];
+  const rows = workers.map((each) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row", title: each.id }, String(each.worker)),
+      h("td", {}, standing(each.fate)),
+      h("td", {}, number(each.requests)),
+      h("td", {}, number(each.users_max)),
+      h("td", { class: each.cpu_max_percent > 90 ? "over" : null }, percent(each.cpu_max_percent)),
+      h("td", {}, percent(each.throttled_percent)),
+      h("td", { class: each.lag_p99_ms > 10 ? "over" : null }, ms(each.lag_p99_ms)),
+      h("td", {}, mebibytes(each.rss_max_bytes)),
+    ),
+  );
+  return table("small", heads, rows);
+}

@@ -1,0 +1,144 @@
+"""What the target says of itself: its Prometheus page, read each second where there is one.
+
+Any target's: figures are found by the names that are common, see NAMES, and what is not told stays None.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import gevent
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from loadlab.analysis.recording import TargetSecond
+
+ANSWER_S = 0.9
+MOST_BYTES = 4_000_000
+RESOLVE_EVERY_S = 5.0
+ROUTE_LABELS = ("route", "path", "handler", "endpoint", "uri", "url_rule")
+# Field of TargetSecond: the samples that tell it, the best first.
+NAMES: dict[str, tuple[str, ...]] = {
+    "in_flight": ("requests_in_flight", "requests_inprogress", "in_flight_requests", "requests_active"),
+    "cpu_s": ("container_cpu_seconds_total", "container_cpu_usage_seconds_total", "process_cpu_seconds_total"),
+    "cpu_limit": ("container_cpu_limit_cores",),
+    "periods": ("container_cpu_periods_total", "container_cpu_cfs_periods_total"),
+    "throttled": ("container_cpu_throttled_periods_total", "container_cpu_cfs_throttled_periods_total"),
+    "memory_bytes": ("container_memory_bytes", "container_memory_working_set_bytes", "process_resident_memory_bytes"),
+    "memory_limit_bytes": ("container_memory_limit_bytes", "container_spec_memory_limit_bytes"),
+}
+WHOLE = ("periods", "throttled")
+LIMITS = ("cpu_limit", "memory_limit_bytes")  # cAdvisor says 0 where there is none
+_KNOWN = (re.escape(name.removesuffix("_total")) for names in NAMES.values() for name in names)
+_TELLING = re.compile("|".join((*_KNOWN, r"requests?(?:_total)?\b")))
+_straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # past any proxy
+
+
+@dataclass(frozen=True)
+class Page:
+    """A metrics page: its URL, and the name of the host that it was asked of under its address."""
+
+    url: str
+    host: str | None = None
+
+    @property
+    def instance(self) -> str:
+        """Return what tells one instance from another."""
+        return urlsplit(self.url).netloc
+
+
+class Target:
+    """Reads the pages of one target: those in $TARGET_METRICS, else /metrics at each address of its name."""
+
+    def __init__(self, host: str, pages: str = "") -> None:
+        self._host = host
+        self._given = tuple(Page(url.strip()) for url in pages.split(",") if url.strip())
+        self._found: tuple[Page, ...] = self._given
+        self._resolved_at = float("-inf")
+
+    def look(self) -> list[TargetSecond]:
+        """Return what each instance says of itself now; those that do not answer within 0.9 s are left out."""
+        if not self._given and time.monotonic() - self._resolved_at > RESOLVE_EVERY_S:
+            self._found = tuple(_pages(self._host))
+            self._resolved_at = time.monotonic()
+        asked = [gevent.spawn(_ask, page) for page in self._found]
+        gevent.joinall(asked, timeout=2 * ANSWER_S)
+        return [answer.value for answer in asked if answer.value is not None]
+
+
+def read(instance: str, text: str) -> TargetSecond:
+    """Read a metrics page.
+
+    Raises:
+        ValueError: it is not one, or tells nothing of use.
+    """
+    # The lines of use only: to parse all takes 1 us a byte, and the master answers nobody meanwhile.
+    lines = "\n".join(line for line in text.splitlines() if _TELLING.search(line))
+    samples = [sample for family in text_string_to_metric_families(lines) for sample in family.samples]
+    totals: dict[str, float] = {}
+    for sample in samples:
+        totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
+    second = TargetSecond(instance, _requests(samples))
+    for field, names in NAMES.items():
+        value = _first(totals, names)
+        if field in LIMITS:
+            value = value or None
+        setattr(second, field, int(value) if value is not None and field in WHOLE else value)
+    if second == TargetSecond(instance):
+        raise ValueError("nothing that is known here")
+    return second
+
+
+def _first(totals: dict[str, float], names: tuple[str, ...]) -> float | None:
+    for name in names:
+        for known, value in totals.items():
+            if known == name or known.endswith(f"_{name}"):
+                return value
+    return None
+
+
+def _requests(samples: Iterable[Sample]) -> dict[str, int] | None:
+    """Add up the requests by method and route; None where there is no counter of requests with both labels."""
+    found: dict[str, int] = {}
+    for sample in samples:
+        route = next((sample.labels[label] for label in ROUTE_LABELS if label in sample.labels), None)
+        if sample.name.endswith(("requests_total", "request_total")) and route and "method" in sample.labels:
+            key = f"{sample.labels['method']} {route}"
+            found[key] = found.get(key, 0) + int(sample.value)
+    return found or None
+
+
+def _pages(host: str) -> Iterator[Page]:
+    try:
+        parts = urlsplit(host)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:  # such as a port that is none: the requests will tell of it
+        return
+    if not parts.hostname:
+        return
+    if parts.scheme == "https":  # its certificate is for the name
+        yield Page(urlunsplit((parts.scheme, parts.netloc, "/metrics", "", "")))
+        return
+    try:
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return
+    for address in sorted({str(entry[4][0]) for entry in found}):
+        literal = f"[{address}]" if ":" in address else address
+        yield Page(f"http://{literal}:{port}/metrics", parts.netloc)
+
+
+def _ask(page: Page) -> TargetSecond | None:
+    try:
+        request = urllib.request.Request(page.url, headers={"Host": page.host} if page.host else {})
+        with gevent.Timeout(ANSWER_S), _straight.open(request, timeout=ANSWER_S) as response:
+            text = response.read(MOST_BYTES + 1)
+        return read(page.instance, text.decode()) if len(text) <= MOST_BYTES else None
+    except (Exception, gevent.Timeout):  # whatever it may answer, and a parser raise: then it does not tell
+        return None
