@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("flask", "gevent", "gunicorn", "locust", "psutil", "pydantic_settings", "rich", "typer")
+PACKAGES = (
+    *("bokeh", "flask", "gevent", "gunicorn", "jinja2", "junitparser", "locust", "numpy", "prometheus_client"),
+    *("psutil", "pydantic_settings", "rich", "scipy", "typer"),
+)
 
 
 def main() -> int:

@@ -11,23 +11,32 @@ import typer
 from rich.console import Console
 from typer import Argument, Option
 
-from loadlab import __version__, commands
+from loadlab import __version__
+from loadlab.commands import checks, rig, run, runs
+from loadlab.commands.planning import Asked
 from loadlab.errors import Exit, LabError
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="lab",
-    help="A load-testing lab: brings up an API, a Locust master and workers, and takes them down again.",
+    help="A load-testing lab: loads an API from many processes, and says whether it keeps what you promise.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings=CONTEXT,
 )
+CTRL_C = 130  # what typer exits with when nobody else took care of Ctrl-C
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
-Workers = Annotated[int | None, Option("--workers", "-w", help="Workers, 1-200. Default: WORKERS of .env.")]
-Replicas = Annotated[int | None, Option("--api", help="Replicas of the API, 1-20. Default: API_REPLICAS of .env.")]
-EngineName = Annotated[str, Option("--engine", "-e", help="auto, compose or processes.")]
+# Numbers are taken as text: our own checks name the value and say what is allowed.
+Workers = Annotated[
+    str | None, Option("--workers", "-w", metavar="N", help="Workers, 1-200. Default: WORKERS of .env.")
+]
+AsJson = Annotated[bool, Option("--json", help="As JSON, for programs.")]
+Replicas = Annotated[
+    str | None, Option("--api", metavar="N", help="Replicas of the API, 1-20. Default: API_REPLICAS of .env.")
+]
+EngineName = Annotated[str, Option("--engine", "-e", metavar="NAME", help="auto, compose or processes.")]
 
 
 def _version(wanted: bool) -> None:
@@ -51,23 +60,96 @@ def up(
     detach: Annotated[bool, Option("--detach", "-d", help="Return when the rig is ready, and leave it up.")] = False,
 ) -> None:
     """Bring the rig up, or scale the one that is up, and wait until exactly so many workers are ready."""
-    commands.up(workers=workers, api=api, engine_name=engine, detach=detach)
+    rig.up(workers=workers, api=api, engine_name=engine, detach=detach)
+
+
+@app.command("run")
+def run_one(
+    *,
+    workers: Workers = None,
+    users: Annotated[
+        str | None, Option("--users", "-u", metavar="N", help="Users at the peak. Default: USERS of .env.")
+    ] = None,
+    spawn_rate: Annotated[
+        str | None,
+        Option("--spawn-rate", "-r", metavar="N", help="Users started per second. Default: SPAWN_RATE of .env."),
+    ] = None,
+    time: Annotated[
+        str | None,
+        Option(
+            "--time",
+            "-t",
+            metavar="TIME",
+            help="How long the load is held, ramps on top: 90s, 2m, 1h30m. "
+            "Default: steady 1m, steps 2m30s, spike 2m, soak 30m.",
+        ),
+    ] = None,
+    shape: Annotated[
+        str | None, Option("--shape", metavar="SHAPE", help="steady (the default), steps, spike or soak.")
+    ] = None,
+    slo: Annotated[
+        list[str] | None,
+        Option("--slo", metavar="SLO", help="A promise such as 'p95<450ms'; repeatable. Default: SLO of .env."),
+    ] = None,
+    scenario: Annotated[
+        str | None, Option("--scenario", metavar="NAME", help="Which users. Default: SCENARIO of .env.")
+    ] = None,
+    name: Annotated[str | None, Option("--name", metavar="TEXT", help="A name for the run, to find it again.")] = None,
+    host: Annotated[
+        str | None, Option("--host", metavar="URL", help="Another target. Default: TARGET_HOST of .env.")
+    ] = None,
+    engine: EngineName = "auto",
+    as_json: Annotated[bool, Option("--json", help="Print the summary as JSON, and nothing else, to stdout.")] = False,
+    keep: Annotated[bool, Option("--keep", help="Leave the rig up that this run brought up.")] = False,
+) -> None:
+    """Run a load test and say whether the SLOs hold: exits with 0 pass, 99 fail, 98 invalid, 97 interrupted.
+
+    Uses the rig that is up; with none, brings one up for this run.
+    """
+    asked = Asked(
+        workers=workers,
+        users=users,
+        spawn_rate=spawn_rate,
+        time=time,
+        shape=shape,
+        slos=tuple(slo or ()),
+        scenario=scenario,
+        name=name,
+        host=host,
+        engine=engine,
+        as_json=as_json,
+        keep=keep,
+    )
+    raise typer.Exit(run.start(asked))
+
+
+@app.command("runs")
+def list_runs(as_json: AsJson = False) -> None:
+    """List the runs that were made, the newest first."""
+    runs.table(as_json=as_json)
+
+
+@app.command()
+def report(
+    wanted: Annotated[str, Argument(metavar="RUN", help="Its id, the beginning of it, its name, a path, or latest.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make the report of a run anew from what it recorded, and print its verdict."""
+    runs.report(wanted, as_json=as_json)
 
 
 @app.command()
 def down(
     volumes: Annotated[bool, Option("--volumes", "-v", help="Throw away the stored data too.")] = False,
 ) -> None:
-    """Take the rig down: no process, container, network or port is left."""
-    commands.down(volumes=volumes)
+    """Copy the rig's runs to results/ and take it down: no process, container, network or port is left."""
+    rig.down(volumes=volumes)
 
 
 @app.command()
-def status(
-    as_json: Annotated[bool, Option("--json", help="As JSON, for programs.")] = False,
-) -> None:
+def status(as_json: AsJson = False) -> None:
     """Show what is up, and where. Exits with 1 when nothing is."""
-    raise typer.Exit(commands.status(as_json=as_json))
+    raise typer.Exit(rig.status(as_json=as_json))
 
 
 @app.command()
@@ -76,13 +158,13 @@ def logs(
     follow: Annotated[bool, Option("--follow", "-f", help="Go on with what is logged from now on.")] = False,
 ) -> None:
     """Print the logs of the rig's parts."""
-    raise typer.Exit(commands.logs(services or [], follow=follow))
+    raise typer.Exit(rig.logs(services or [], follow=follow))
 
 
 @app.command()
 def doctor() -> None:
     """Look at this machine: what a rig needs, what is there, how to mend the rest. Exits with 1 if a rig cannot run."""
-    raise typer.Exit(commands.doctor())
+    raise typer.Exit(checks.doctor())
 
 
 @app.command("test", context_settings={**CONTEXT, "allow_extra_args": True, "ignore_unknown_options": True})
@@ -93,7 +175,7 @@ def check(
     ] = False,
 ) -> None:
     """Run the checks and tests of the project itself; what follows goes to pytest."""
-    raise typer.Exit(commands.check(everything=everything, arguments=context.args))
+    raise typer.Exit(checks.check(everything=everything, arguments=context.args))
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -108,7 +190,8 @@ def main() -> int:
     try:
         app(prog_name="lab")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else Exit.TOOL_ERROR
+        code = end.code if isinstance(end.code, int) else Exit.TOOL_ERROR
+        return Exit.INTERRUPTED if code == CTRL_C else code
     except LabError as error:
         errors.print(f"[red]Error:[/red] {_plain(str(error))}")
         return error.exit_code

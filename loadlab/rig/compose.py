@@ -8,14 +8,16 @@ import re
 import shutil
 import stat
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any, ClassVar
 
 from loadlab.errors import LabError
-from loadlab.rig import ports
+from loadlab.rig import archive, ports, revision
 from loadlab.rig.engine import Failure, RigState, url
 from loadlab.rig.settings import ROOT, RigSettings, environment
 
+STDERR = 2  # where Compose's progress goes: stdout is for results
 TAIL_LINES = 15
 OLDEST = (2, 24)
 QUERY_TIMEOUT_S = 60.0
@@ -76,21 +78,26 @@ class ComposeEngine:
         command = ["up", "--detach", "--build", "--remove-orphans"]
         command += ["--scale", f"worker={settings.workers}", "--scale", f"api={settings.api_replicas}"]
         # Attestations would give an unchanged image a new digest, and Compose would start its containers anew.
-        knobs = {**environment(settings), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-        done = subprocess.run(["docker", "compose", *command], cwd=ROOT, env=knobs, check=False)
+        knobs = {**environment(settings), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "LAB_REVISION": revision.current()}
+        done = subprocess.run(["docker", "compose", *command], cwd=ROOT, env=knobs, stdout=STDERR, check=False)
         if done.returncode:
             raise LabError("docker compose could not start the rig: its own words are above.")
 
     def down(self, *, volumes: bool) -> None:
         """Stop and remove the containers and networks, and with `volumes` the named volumes."""
         command = ["docker", "compose", "down", "--remove-orphans", *(["--volumes"] if volumes else [])]
-        if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        if subprocess.run(command, cwd=ROOT, stdout=STDERR, check=False).returncode:
             raise LabError("docker compose could not take the rig down: its own words are above.")
 
     def logs(self, services: list[str], *, follow: bool) -> int:
         """Print the containers' logs; followed, only what is new."""
         options = ["--follow", "--tail", "0"] if follow else []
         return subprocess.run(["docker", "compose", "logs", *options, *services], cwd=ROOT, check=False).returncode
+
+    def salvage(self, run_id: str, to: Path) -> bool:
+        """Copy what the master wrote of a run out of its container, which may have ended."""
+        masters = self._compose("ps", "--all", "--quiet", "master").stdout.split()
+        return bool(masters) and _copy_out(f"{masters[0]}:/results/{run_id}", to)
 
     def _failure(self, container: dict[str, Any]) -> Failure:
         done = _docker("logs", "--tail", str(TAIL_LINES), container["ID"], stderr=subprocess.STDOUT)
@@ -103,6 +110,23 @@ class ComposeEngine:
         if done.returncode:
             raise LabError(f"docker compose {arguments[0]} failed: {done.stderr.strip()}")
         return done
+
+
+def _copy_out(source: str, to: Path) -> bool:
+    """Copy a run folder out of a container, and tell whether it was there."""
+    command = ["docker", "cp", source, "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as copying:
+        assert copying.stdout is not None
+        watchdog = threading.Timer(QUERY_TIMEOUT_S, copying.kill)
+        watchdog.start()
+        try:
+            archive.extract(copying.stdout, to)
+        except archive.ArchiveError:
+            return False
+        finally:
+            watchdog.cancel()
+            copying.kill()
+    return (to / "run.json").is_file()
 
 
 def _check_owner(containers: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from loadlab.rig.settings import RigSettings
@@ -60,6 +61,12 @@ class Engine(Protocol):
 
     def logs(self, services: list[str], *, follow: bool) -> int:
         """Print the logs of the parts, all of them when none is named, and return an exit code."""
+
+    def salvage(self, run_id: str, to: Path) -> bool:
+        """Copy what the master wrote of a run, though it is dead, to a folder that is not there yet.
+
+        False: there is nothing of that run, or it cannot be reached.
+        """
 
 
 def url(address: str, port: int) -> str:

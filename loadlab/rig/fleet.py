@@ -27,8 +27,7 @@ def choose(name: str) -> Engine:
         LabError: Compose was asked for by name and cannot be used; says why and what to do.
         UsageError: there is no engine of that name.
     """
-    if name not in ENGINES:
-        raise UsageError(f"There is no engine {name!r}: choose {', '.join(ENGINES)}.")
+    check_name(name)
     if name == "processes":
         return ProcessEngine()
     trouble = compose.why_unusable()
@@ -37,6 +36,16 @@ def choose(name: str) -> Engine:
     if name == "compose":
         raise LabError(f"{trouble} Or use '--engine processes', which needs no containers.")
     return ProcessEngine()
+
+
+def check_name(name: str) -> None:
+    """Check the name of an engine.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"There is no engine {name!r}: choose {', '.join(ENGINES)}.")
 
 
 def usable() -> list[Engine]:

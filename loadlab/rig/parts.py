@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loadlab.rig.engine import LOOPBACK
+from loadlab.rig.engine import LOOPBACK, url
 from loadlab.rig.settings import RigSettings
 
 LOCUST = (sys.executable, "-m", "locust")
@@ -30,8 +30,9 @@ class Fleet:
 
     `control_port` is where workers find the master; `balanced_port` is shared by all replicas of the API, among which
     the kernel spreads connections, and is None for a single one; `grace_s` is from SIGTERM to SIGKILL; `options` is
-    what Locust's processes read; `api_knobs` is a digest of what the API reads. What all parts have in common, secrets
-    among it, is the supervisor's own environment and is never written down.
+    what Locust's processes read, `master_options` what the master alone does; `api_knobs` is a digest of what the API
+    reads. What all parts have in common, secrets among it, is the supervisor's own environment and is never written
+    down.
     """
 
     workers: int
@@ -43,6 +44,7 @@ class Fleet:
     folder: str
     grace_s: int
     options: dict[str, str]
+    master_options: dict[str, str]
     api_knobs: str
 
     def to_json(self) -> dict[str, Any]:
@@ -69,6 +71,21 @@ def locust_options(settings: RigSettings, target: str) -> dict[str, str]:
     }
 
 
+def master_options(settings: RigSettings, *, results: Path, revision: str) -> dict[str, str]:
+    """Return the environment that the master alone reads: where it keeps runs, and what it judges and watches.
+
+    Each replica of the API tells of itself on a port of its own; behind the shared one, chance would choose who does.
+    """
+    own = settings.target_host is None
+    pages = [f"{url(str(settings.bind_address), port)}/metrics" for port in settings.api_ports] if own else []
+    return {
+        "RESULTS_DIR": str(results),
+        "SLO": settings.slo,
+        "TARGET_METRICS": settings.target_metrics or ",".join(pages),
+        "LAB_REVISION": revision,
+    }
+
+
 def parts(fleet: Fleet) -> list[Part]:
     """Return every process of a fleet: the API's replicas and the master first, then the workers."""
     replicas = [_api(fleet, number, port) for number, port in enumerate(fleet.api_ports, start=1)]
@@ -92,7 +109,7 @@ def _api(fleet: Fleet, number: int, port: int) -> Part:
 def _master(fleet: Fleet) -> Part:
     control = ("--master-bind-host", LOOPBACK, "--master-bind-port", str(fleet.control_port))
     web = ("--web-host", fleet.address, "--web-port", str(fleet.ui_port))
-    return Part("master-1", (*LOCUST, "--master", *control, *web), fleet.options)
+    return Part("master-1", (*LOCUST, "--master", *control, *web), fleet.options | fleet.master_options)
 
 
 def _worker(fleet: Fleet, number: int) -> Part:

@@ -17,9 +17,9 @@ from typing import ClassVar
 import psutil
 
 from loadlab.errors import LabError, UsageError
-from loadlab.rig import logfiles, ports, rigfolder
+from loadlab.rig import archive, logfiles, ports, revision, rigfolder
 from loadlab.rig.engine import LOOPBACK, Failure, RigState, url
-from loadlab.rig.parts import Fleet, locust_options
+from loadlab.rig.parts import Fleet, locust_options, master_options
 from loadlab.rig.rigfolder import MARK, RigFolder
 from loadlab.rig.settings import ROOT, RigSettings, environment
 
@@ -113,20 +113,27 @@ class ProcessEngine:
         logfiles.show(chosen, follow=follow, lives=lambda: self._supervisor() is not None)
         return 0
 
-    def _fleet(self, settings: RigSettings, *, control: int | None = None, balanced: int | None = None) -> Fleet:
+    def salvage(self, run_id: str, to: Path) -> bool:
+        """Copy what the master wrote of a run, and tell whether there was anything."""
+        return archive.copy(self.folder.results / run_id, to)
+
+    def _fleet(self, settings: RigSettings, before: Fleet | None = None) -> Fleet:
+        """Return the wanted fleet; the ports and the revision of the one that is up stay what they are."""
         several = settings.api_replicas > 1
-        balanced = (balanced or ports.free_port(LOOPBACK)) if several else None
+        balanced = ((before and before.balanced_port) or ports.free_port(LOOPBACK)) if several else None
+        commit = before.master_options.get("LAB_REVISION", "") if before else revision.current()
         target = f"http://{LOOPBACK}:{balanced or settings.api_ports[0]}"
         return Fleet(
             workers=settings.workers,
             api_ports=tuple(settings.api_ports),
             address=str(settings.bind_address),
             ui_port=settings.ui_port,
-            control_port=control or ports.free_port(LOOPBACK),
+            control_port=before.control_port if before else ports.free_port(LOOPBACK),
             balanced_port=balanced,
             folder=str(self.folder.path),
             grace_s=settings.stop_grace_s,
             options=locust_options(settings, target),
+            master_options=master_options(settings, results=self.folder.results, revision=commit),
             api_knobs=self._api_knobs(settings),
         )
 
@@ -147,7 +154,7 @@ class ProcessEngine:
         before = self._wanted()
         if before is None:
             raise LabError("The rig that is up was started by another version of loadlab. Run './lab down' first.")
-        fleet = self._fleet(settings, control=before.control_port, balanced=before.balanced_port)
+        fleet = self._fleet(settings, before)
         if replace(before, workers=fleet.workers) != fleet:
             raise LabError(
                 "A rig of processes is up with other knobs, ports or replicas: only its workers can be scaled. "

@@ -4,6 +4,7 @@ wanted.json    the fleet to run; the engine writes it, the supervisor reads it a
 running.json   the supervisor and its parts; the supervisor writes it at each change and removes it at its end
 logs/          a file for each part, and the supervisor's own
 data/          the API's store, kept until `down --volumes`
+results/       the run folders of the master, kept likewise
 metrics/       the API's counters, of one start of the rig
 """
 
@@ -28,17 +29,19 @@ class RigFolder:
         self.wanted = path / "wanted.json"
         self.running = path / "running.json"
         self.logs = path / "logs"
+        self.results = path / "results"
 
     def prepare(self) -> None:
-        """Make the folders, and throw away what an earlier rig left: its logs and counters, not its data."""
+        """Make the folders, and throw away what an earlier rig left: its logs and counters, not its data or runs."""
         for name in ("logs", "metrics"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in ("logs", "metrics", "data"):
+        for name in ("logs", "metrics", "data", "results"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
 
     def remove_data(self) -> None:
-        """Throw away the API's store."""
-        shutil.rmtree(self.path / "data", ignore_errors=True)
+        """Throw away the API's store and the master's run folders."""
+        for name in ("data", "results"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
 
     def log(self, part: str) -> Path:
         """Return a part's log file."""

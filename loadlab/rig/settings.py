@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from loadlab.analysis import slo
 from loadlab.errors import UsageError
 from loadlab.rig import dotfile
 
@@ -20,7 +21,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DOTENV = ROOT / ".env"
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 MARGIN_S = 3  # what the API's own stop takes beyond drain and grace
-FLAGS = {"WORKERS": "--workers", "API_REPLICAS": "--api"}  # the knobs that ./lab has a flag for
+# The knobs that ./lab has a flag for.
+FLAGS = {
+    "WORKERS": "--workers",
+    "API_REPLICAS": "--api",
+    "USERS": "--users",
+    "SPAWN_RATE": "--spawn-rate",
+    "SCENARIO": "--scenario",
+}
 
 
 def _ports(value: str) -> str:
@@ -46,6 +54,22 @@ def _boolean(value: Any) -> Any:
 def _target(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
         raise ValueError("not an http(s) URL")
+    return value
+
+
+def _promises(value: str) -> str:
+    promises = slo.split(value)
+    if not promises:
+        raise ValueError("no promise")
+    for text in promises:
+        slo.parse(text)
+    return value
+
+
+def _pages(value: str) -> str:
+    for text in value.split(","):
+        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s#]*)?", text.strip()):
+            raise ValueError("not an http(s) URL")
     return value
 
 
@@ -82,6 +106,12 @@ class RigSettings(BaseSettings):
     users: int = Field(200, ge=1, le=1_000_000, description="a whole number of users, 1-1000000")
     spawn_rate: float = Field(50, gt=0, le=10_000, description="users started per second, above 0, up to 10000")
     scenario: str = Field("locustfile", pattern=r"^\w[\w-]*$", description="the name of a scenario file, without .py")
+    slo: Annotated[str, AfterValidator(_promises)] = Field(
+        ", ".join(slo.DEFAULTS), description=f"promises, separated by commas, each {slo.GRAMMAR}"
+    )
+    target_metrics: Annotated[str, AfterValidator(_pages)] | None = Field(
+        None, description="http:// or https:// URLs, separated by commas, without user; empty: /metrics of the target"
+    )
     stop_timeout_s: int = Field(10, ge=0, le=30, description="whole seconds, 0-30")
     stop_grace_s: int = Field(45, ge=1, le=4000, description="whole seconds, 1-4000")
     locust_loglevel: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
@@ -117,7 +147,7 @@ def load(flags: Mapping[str, Any] | None = None, dotenv: Path = DOTENV) -> RigSe
     except ValidationError as error:
         raise UsageError("\n".join(_explain(item, given, dotenv) for item in error.errors())) from None
     _check_ports(settings)
-    _check_scenario(settings)
+    _check_scenario(settings, given)
     _check_grace(settings, dotenv)
     return settings
 
@@ -174,10 +204,11 @@ def _check_grace(settings: RigSettings, dotenv: Path) -> None:
         )
 
 
-def _check_scenario(settings: RigSettings) -> None:
+def _check_scenario(settings: RigSettings, given: Mapping[str, Any]) -> None:
     names = ["locustfile", *sorted(path.stem for path in (ROOT / "locust" / "scenarios").glob("*.py"))]
     if settings.scenario not in names:
-        raise UsageError(f"SCENARIO={settings.scenario} is not a file of locust/scenarios: choose {', '.join(names)}.")
+        named = f"{FLAGS['SCENARIO']} " if "SCENARIO" in given else "SCENARIO="
+        raise UsageError(f"{named}{settings.scenario} is not a file of locust/scenarios: choose {', '.join(names)}.")
 
 
 def _explain(item: Any, given: Mapping[str, Any], dotenv: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +11,12 @@ from typing import Any
 
 import pytest
 
+from loadlab import cli
+from loadlab.analysis.recording import Status
+from loadlab.commands import following, reporting
+from loadlab.report import overview
 from loadlab.rig.settings import known_names
+from tests.rig.fakes import RUN_ID, FakeMaster, FakeRig, Lab, NoReport, Said, document, packed, summary, write_run
 from tests.rig.rigs import Rig, bare_environment
 
 MakeRig = Callable[..., Rig]
@@ -39,3 +46,49 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in bare_environment(home).items():
         monkeypatch.setenv(name, value)
     return home
+
+
+@pytest.fixture
+def master(tmp_path: Path) -> Iterator[FakeMaster]:
+    """A master whose run ends as planned and passes, and which lists it as one that it has."""
+    folder = write_run(tmp_path / "kept" / RUN_ID, result=summary())
+    fake = FakeMaster(packed(folder))
+    states = (Status.WAITING, Status.RUNNING, Status.DRAINING, Status.FINISHED)
+    fake.script = [*(document(status) for status in states), document(Status.FINISHED, reported=True)]
+    fake.listed = [overview.line(folder)]
+    yield fake
+    fake.vanish()
+
+
+@pytest.fixture
+def fake_rig(bare: Path, master: FakeMaster) -> Iterator[FakeRig]:
+    """The rig of that master, with two workers."""
+    fake = FakeRig(bare, master)
+    yield fake
+    fake.end()
+
+
+@pytest.fixture
+def lab(bare: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """Return a function that runs a command of the lab in this process, quickly, within a LAB_HOME of its own."""
+    monkeypatch.chdir(bare)
+    monkeypatch.setattr(following, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(following, "TICK_S", 0.01)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+    def run(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["lab", *arguments])
+        code = cli.main()
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return Said(code, out, err)
+
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no report made here, which takes seconds; test_run.py sees the real one."""
+    monkeypatch.setattr(reporting, "Making", NoReport)

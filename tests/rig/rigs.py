@@ -28,7 +28,7 @@ from loadlab.rig.settings import ROOT, RigSettings, known_names
 
 TICK_S = 0.05
 STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # past any proxy
-COMMAND_TIMEOUT_S = 60.0
+COMMAND_TIMEOUT_S = 100.0
 # Below the range that the kernel takes for outgoing connections, so that none of ours takes one between asking
 # for a free port and using it.
 _candidates = itertools.count(random.randrange(20_000, 30_000, 10))
@@ -59,7 +59,8 @@ def bare_environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in ours and not name.startswith("LOCUST_")}
     empty = home / "bin"
     empty.mkdir(parents=True, exist_ok=True)
-    return kept | {"LAB_HOME": str(home), "PATH": str(empty), "NO_COLOR": "1", "COLUMNS": "200"}
+    own = {"LAB_HOME": str(home), "LAB_RESULTS": str(home / "results"), "PATH": str(empty)}
+    return kept | own | {"NO_COLOR": "1", "COLUMNS": "200"}
 
 
 def copy_checkout(to: Path) -> Path:

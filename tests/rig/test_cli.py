@@ -15,7 +15,8 @@ from typing import cast
 
 import pytest
 
-from loadlab import __version__, cli, commands
+from loadlab import __version__, cli
+from loadlab.commands import rig as commands
 from loadlab.errors import Exit, LabError
 from loadlab.rig.engine import LOOPBACK, Engine, Failure, RigState
 from loadlab.rig.settings import ROOT
@@ -221,11 +222,21 @@ def test_a_log_that_ends_within_a_line_is_printed_whole(run: Run, bare: Path) ->
 def test_version_and_help(run: Run) -> None:
     """`--version` prints it; every command has a help page; no command at all shows the help."""
     assert run("--version") == Said(Exit.OK, f"loadlab {__version__}")
-    for command in ("up", "down", "status", "logs", "doctor", "test"):
+    for command in ("up", "run", "runs", "report", "down", "status", "logs", "doctor", "test"):
         said = run(command, "--help")
         assert said.code == Exit.OK
         assert f"lab {command}" in said.text
     assert "Usage: lab" in run().text
+
+
+def test_ctrl_c_that_nobody_expected(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it comes, Ctrl-C ends with 97 and without a traceback."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "status", interrupt)
+    assert run("status").code == Exit.INTERRUPTED
 
 
 def test_doctor_of_a_good_machine(run: Run) -> None:

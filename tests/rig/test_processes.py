@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadlab import commands
+from loadlab.commands import rig as commands
 from loadlab.errors import Exit, LabError
 from loadlab.rig import rigfolder
 from loadlab.rig.engine import LOOPBACK, api_urls, fetch

@@ -1,4 +1,4 @@
-"""The commands of `./lab`: each reads its settings, calls the rig and tells the user."""
+"""`./lab up`, `down`, `status` and `logs`: a rig from its start to its end."""
 
 from __future__ import annotations
 
@@ -12,40 +12,32 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from loadlab.commands import collecting
+from loadlab.commands.screen import console, escape
 from loadlab.errors import Exit, InterruptedRunError, LabError
-from loadlab.rig import doctor as doctors
 from loadlab.rig import fleet
 from loadlab.rig.engine import Engine, RigState, api_urls, ask_workers, is_ready, ui_url
 from loadlab.rig.settings import ROOT, RigSettings, load
 
-console = Console(soft_wrap=True, highlight=False)
 WATCH_EVERY_S = 3.0
 
 
-def up(*, workers: int | None, api: int | None, engine_name: str, detach: bool) -> None:
+def up(*, workers: str | None, api: str | None, engine_name: str, detach: bool) -> None:
     """Bring the rig up and wait for it; attached, show its logs until Ctrl-C and take it down."""
     settings = load({"workers": workers, "api_replicas": api})
     fleet.check_api(settings)
-    engine = _engine_for(engine_name)
-    existed = engine.state() is not None
-    started = time.monotonic()
-    try:
-        engine.up(settings, tied=not detach)
-        _wait(engine, settings, started)
-    except (LabError, KeyboardInterrupt) as error:
-        if not existed:  # what was up before this command is not ours to take down
-            _take_down(engine)
-        if isinstance(error, KeyboardInterrupt):
-            raise InterruptedRunError("Interrupted before the rig was ready.") from None
-        raise
+    engine = engine_for(engine_name)
+    bring_up(engine, settings, tied=not detach)
     _print_urls(settings, detach=detach)
     if not detach:
-        _stay(engine)
+        _stay(engine, ui_url(settings))
 
 
 def down(*, volumes: bool) -> None:
-    """Take down whatever is up, on any engine."""
+    """Take down whatever is up, on any engine, once its runs are copied."""
     found = fleet.find()
+    if found:
+        _copy_runs(found[1].ui_url)
     # Each engine, found or not: a rig whose parent was killed is not up, but something of it may be left.
     for engine in fleet.usable():
         engine.down(volumes=volumes)
@@ -85,41 +77,14 @@ def logs(services: list[str], *, follow: bool) -> int:
     return Exit.OK
 
 
-def doctor() -> int:
-    """Print what the machine has and lacks; 1 when a rig cannot run."""
-    findings = doctors.examine(load())
-    marks = {"ok": "[green]ok[/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad[/red]"}
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for finding in findings:
-        table.add_row(marks[finding.level], finding.subject, finding.found, finding.remedy)
-    console.print(table)
-    return Exit.TOOL_ERROR if any(finding.level == "bad" for finding in findings) else Exit.OK
+def engine_for(name: str) -> Engine:
+    """Return the engine to use: the one that has a rig up, unless another is asked for by name.
 
-
-def check(*, everything: bool, arguments: list[str]) -> int:
-    """Run lint, format, types and tests, and return 0 when all are good, 1 when not."""
-    # The fast ones side by side; the stack's have the machine to themselves, as they want it.
-    tests = ["tests"] if everything else ["tests", "--ignore=tests/stack", "--numprocesses=auto", "--dist=loadfile"]
-    chosen = [argument for argument in arguments if argument.startswith("tests")]
-    checks = [
-        ("lint", ["ruff", "check", "."]),
-        ("format", ["ruff", "format", "--check", "."]),
-        ("types", ["mypy"]),
-        ("tests", ["pytest", *([] if chosen else tests), *arguments]),
-    ]
-    bad = [name for name, command in checks if _run_check(name, command)]
-    if bad:
-        console.print(f"Not good: {', '.join(bad)}.", style="red")
-    return Exit.TOOL_ERROR if bad else Exit.OK
-
-
-def _run_check(name: str, command: list[str]) -> int:
-    print(f"--- {name}: {' '.join(command)}", flush=True)
-    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode
-
-
-def _engine_for(name: str) -> Engine:
-    """Return the engine to use: the one that has a rig up, unless another is asked for by name."""
+    Raises:
+        LabError: a rig is up on another engine than the one asked for.
+        UsageError: there is no engine of that name.
+    """
+    fleet.check_name(name)
     found = fleet.find()
     if found is None:
         return fleet.choose(name)
@@ -129,8 +94,39 @@ def _engine_for(name: str) -> Engine:
     return engine
 
 
-def _wait(engine: Engine, settings: RigSettings, started: float) -> None:
-    with console.status("Starting ...") as spinner:
+def bring_up(engine: Engine, settings: RigSettings, *, tied: bool, out: Console = console) -> None:
+    """Bring a rig up, or scale the one that is up, and wait until it is ready; what fails to start is taken down.
+
+    Raises:
+        InterruptedRunError: by Ctrl-C, before it was ready.
+    """
+    existed = engine.state() is not None
+    started = time.monotonic()
+    try:
+        engine.up(settings, tied=tied)
+        _wait(engine, settings, started, out)
+    except (LabError, KeyboardInterrupt) as error:
+        if not existed:  # what was up before this command is not ours to take down
+            take_down(engine, out)
+        if isinstance(error, KeyboardInterrupt):
+            raise InterruptedRunError("Interrupted before the rig was ready.") from None
+        raise
+
+
+def take_down(engine: Engine, out: Console = console) -> None:
+    """Take the rig down whatever happens: a second Ctrl-C does not leave half of it."""
+    interrupted = False
+    while True:
+        with suppress(KeyboardInterrupt):
+            if interrupted:
+                out.print("Still taking everything down ...")
+            interrupted = True
+            engine.down(volumes=False)
+            return
+
+
+def _wait(engine: Engine, settings: RigSettings, started: float, out: Console) -> None:
+    with out.status("Starting ...") as spinner:
 
         def report(replicas: int, workers: int) -> None:
             spinner.update(
@@ -139,7 +135,7 @@ def _wait(engine: Engine, settings: RigSettings, started: float) -> None:
             )
 
         fleet.wait_ready(engine, settings, report)
-    console.print(
+    out.print(
         f"[green]Ready[/green] on engine {engine.name}: {settings.workers} workers, "
         f"{settings.api_replicas} API, {time.monotonic() - started:.1f} s."
     )
@@ -151,7 +147,7 @@ def _print_urls(settings: RigSettings, *, detach: bool) -> None:
     console.print("'./lab down' takes it down." if detach else "Ctrl-C takes everything down.")
 
 
-def _stay(engine: Engine) -> None:
+def _stay(engine: Engine, ui: str) -> None:
     """Show the logs until Ctrl-C, then take everything down; a master that ends ends the rig."""
     command = [sys.executable, "-m", "loadlab", "logs", "--follow"]
     follower = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
@@ -159,14 +155,15 @@ def _stay(engine: Engine) -> None:
         _watch(engine)
     except KeyboardInterrupt:
         console.print("Taking everything down ...")
+        _copy_runs(ui)
     finally:
         follower.terminate()
-        _take_down(engine)
+        take_down(engine)
         follower.wait()
 
 
 def _watch(engine: Engine) -> None:
-    """Tell of each part that ends by itself, once.
+    """Copy each run that finishes, and tell of each part that ends by itself, once.
 
     Raises:
         LabError: the master has ended, or the rig was taken down from elsewhere.
@@ -184,18 +181,18 @@ def _watch(engine: Engine) -> None:
             if failure.part not in told:
                 console.print(str(failure), style="red", markup=False)
                 told.add(failure.part)
+        _tell(collecting.collect(state.ui_url))
 
 
-def _take_down(engine: Engine) -> None:
-    """Take the rig down whatever happens: a second Ctrl-C does not leave half of it."""
-    interrupted = False
-    while True:
-        with suppress(KeyboardInterrupt):
-            if interrupted:
-                console.print("Still taking everything down ...")
-            interrupted = True
-            engine.down(volumes=False)
-            return
+def _copy_runs(ui: str) -> None:
+    """Copy the finished runs of a rig that is about to go, an active one too once it was stopped; Ctrl-C skips it."""
+    with suppress(KeyboardInterrupt):
+        _tell(collecting.settle(ui, console))
+
+
+def _tell(copied: list[collecting.Copied]) -> None:
+    for run in copied:
+        console.print(f"Run {escape(run.id)}: {escape(run.headline)} ({escape(run.shown)})")
 
 
 def _status(state: RigState) -> dict[str, Any]:

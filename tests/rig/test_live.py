@@ -1,0 +1,110 @@
+"""The view of a run while it goes: on 80 columns, whatever the figures are."""
+
+from __future__ import annotations
+
+import copy
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from loadlab.analysis.recording import Status
+from loadlab.commands import live
+from loadlab.plan import make
+from tests.rig.fakes import LIVE, document
+
+
+def drawn(document: dict[str, Any], width: int = 80, said: str = "") -> list[str]:
+    """Return the lines of the panel on a terminal of so many columns."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    for part in live.panel(document, said, width):
+        console.print(part)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def going(**changes: Any) -> dict[str, Any]:
+    """Return a run that is on, with some figures of its own."""
+    return document(Status.RUNNING, live=copy.deepcopy(LIVE) | changes)
+
+
+def test_all_that_a_person_asks_for_is_there() -> None:
+    """Time left, users, workers, throughput, percentiles, failures, promises and validity, each with its unit."""
+    lines = drawn(going())
+    assert lines[0].endswith("0:42 of 1:02, 0:20 left")
+    assert lines[1:7] == [
+        "state        running",
+        "users        20 of 20   workers 2 of 2",
+        "requests     20.4/s   in all 840   failed 3 (0.36%)",
+        "answers in   p50 4.10 ms   p95 12.0 ms   p99 31.4 ms   of the last 5 s",
+        "SLOs so far  ✓ p95<450ms  12.0 ms",
+        "             ✓ fail<1%  0.36%",
+    ]
+    assert lines[7:] == ["validity     valid", ""]
+
+
+def test_trouble_is_said() -> None:
+    """A broken promise, one without samples, and why the measurement is in doubt."""
+    slos = [
+        {"text": "p95<450ms", "outcome": "fail", "measured": 481.0, "unit": "ms"},
+        {"text": "POST /tests: p99<800ms", "outcome": "insufficient samples", "measured": None, "unit": "ms"},
+    ]
+    reasons = [f"worker {number} does not answer" for number in range(1, 8)]
+    lines = drawn(going(slos=slos, validity={"level": "degraded", "reasons": reasons}))
+    assert "SLOs so far  ✗ p95<450ms  481 ms" in lines
+    assert "             ? POST /tests: p99<800ms  no sample yet" in lines
+    assert lines[-7:-1] == [
+        "validity     degraded",
+        *[f"             · worker {number} does not answer" for number in range(1, 5)],
+        "             · and 3 more",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_it_fits(width: int) -> None:
+    """Large figures and long reasons are wrapped, not cut, and the last line is empty: ^C is written there."""
+    big = going(
+        users=1_000_000,
+        target_users=1_000_000,
+        requests=123_456_789,
+        failures=123_456,
+        throughput_rps=123_456.7,
+        p99_ms=59_000.0,
+        planned_s=30 * 86_400.0,
+        validity={"level": "invalid", "reasons": ["it " + "really " * 40 + "is so"]},
+    )
+    lines = drawn(big, width, "Stopping: requests on their way may finish (at most 40 s). Ctrl-C gives up.")
+    assert max(len(line) for line in lines) <= width
+    assert sum(line.count("really") for line in lines) == 40
+    assert lines[-1] == ""
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_state_has_its_words(status: Status) -> None:
+    """From waiting to aborted, with and without figures, drawn and as a line."""
+    for figures in (LIVE, None):
+        shown = document(status) | {"live": figures}
+        assert drawn(shown)
+        assert live.line(shown)
+
+
+def test_a_run_without_an_end_or_samples() -> None:
+    """A user's own shape has no planned end, and at first there are no answers: no bar, and no figures made up."""
+    start = going(planned_s=None, stages=None, stage=0, p50_ms=None, p95_ms=None, p99_ms=None, fail_percent=None)
+    assert "until it is stopped" in drawn(start)[0]
+    assert "p95 -" in live.line(start)
+
+
+def test_what_a_master_says_cannot_control_the_terminal() -> None:
+    """Escape sequences in reasons or SLO texts, which come from elsewhere, are not sent on."""
+    evil = "\x1b]0;owned\x07\x1b[2J"
+    slos = [{"text": evil, "outcome": "pass", "measured": 1.0, "unit": "ms"}]
+    shown = going(slos=slos, validity={"level": "degraded", "reasons": [evil]})
+    assert "\x1b" not in "".join(drawn(shown)) + live.line(shown)
+
+
+def test_a_plan_in_a_line() -> None:
+    """What is about to happen, in words and units."""
+    plan = make({"users": 200, "spawn_rate": 50, "time_s": 90, "shape": "spike", "workers": 1})
+    assert live.describe(plan) == "spike, 200 users, 50 users/s, 1 min 30 s, 1 worker"
