@@ -54,7 +54,7 @@ def test_down_keeps_what_is_stored_and_down_with_volumes_does_not(rig: Rig) -> N
     assert request(f"{rig.api}/tests", json.dumps(LOAD_TESTING).encode()).status == 204
     stored = total(rig.api)
     rig.down(volumes=False)
-    assert [left.split()[0] for left in leftovers(rig.project)] == ["volume"]
+    assert [left.split()[0] for left in leftovers(rig.project)] == ["volume", "volume"]
     rig.up(workers=1)
     assert total(rig.api) == stored
     rig.down()
@@ -133,7 +133,8 @@ def test_a_stop_right_after_a_start_loses_no_worker(rig: Rig) -> None:
     rig.up(workers=3)
     assert rig.swarm(60, 60)["success"] is True
     rig.press_stop()
-    wait_for("stopped", lambda: rig.workers()["state"] == "stopped")
+    # A start that was killed before any user was ordered leaves a master that has not run anything yet.
+    wait_for("stopped", lambda: rig.workers()["state"] in ("stopped", "ready"))
     rig.wait_ready(3, within_s=20)
     time.sleep(2)  # users that started after all would be reported by now
     assert sum(rig.shares().values()) == 0

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from .conftest import PROJECT
-from .rig import CHECKOUT, LOOPBACK, Rig, fresh, is_free, leftovers, run, wait_for
+from .rig import CHECKOUT, LOOPBACK, Rig, docker, fresh, is_free, leftovers, request, run, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-OK, TOOL_ERROR, USAGE = 0, 1, 2
+OK, TOOL_ERROR, USAGE, INTERRUPTED, INVALID = 0, 1, 2, 97, 98
 
 
 class Lab:
@@ -108,9 +108,48 @@ def test_ctrl_c_takes_everything_down(lab: Lab, tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
-    assert [left.split()[0] for left in leftovers(lab.rig.project)] == ["volume"]
+    assert [left.split()[0] for left in leftovers(lab.rig.project)] == ["volume", "volume"]
     assert is_free(lab.rig.ui_port)
     assert is_free(lab.rig.api_port)
+
+
+def test_a_run_outlives_its_rig_and_its_master(lab: Lab, tmp_path: Path) -> None:
+    """With the master killed in mid-run, its container's volume still has what was recorded: it is reported as partial.
+
+    The run stays in the volume when the rig is taken down, and is not copied a second time by the next one.
+    """
+    assert lab("up", "--engine", "compose", "--workers", "1", "--detach").returncode == OK
+    output = tmp_path / "output"
+    process = lab.start(output, "run", "--users", "5", "--spawn-rate", "5", "--time", "2m", "--name", "cut")
+    try:
+        active = str(wait_for("a run under load", lambda: has_load(lab.rig)))
+        docker("kill", lab.rig.containers("master")[0]["Id"])
+        assert process.wait(60) == INTERRUPTED, output.read_text()
+    finally:
+        process.kill()
+        process.wait()
+    assert "The run was cut short: master-1 was killed by signal 9" in output.read_text()
+    folder = lab.rig.clone / "results" / active
+    wait_for("the report, which goes on when the command has ended", (folder / "report.html").exists)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["partial"], summary["exit_code"]) == (True, INTERRUPTED)
+    assert summary["totals"]["requests"] > 0
+
+    assert lab("down").returncode == OK
+    again = lab(
+        "run", "--engine", "compose", "--workers", "1", "--time", "1s", "--users", "1", "--slo", "fail<1%", "--keep"
+    )
+    assert again.returncode == INVALID, again.stdout + again.stderr
+    runs = json.loads(lab("runs", "--json").stdout)
+    assert len(runs) == len(list((lab.rig.clone / "results").iterdir())) == 2
+    assert [run["id"] for run in json.loads(request(f"{lab.rig.ui}/runs").body)["runs"]] == [run["id"] for run in runs]
+
+
+def has_load(rig: Rig) -> str | None:
+    """Return the run that is active, once some seconds of it are recorded."""
+    active: str | None = request(f"{rig.ui}/runs").json["active"]
+    live = request(f"{rig.ui}/runs/{active}").json["live"] if active else None
+    return active if live and live["requests"] and live["elapsed_s"] > 3 else None
 
 
 @pytest.mark.parametrize("knob", ["UI_PORT", "API_PORT"])

@@ -5,30 +5,21 @@ LAB_SCREENSHOTS names a folder to keep the screenshots in.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from .conftest import PROJECT, missing
-from .rig import Rig, fresh, wait_for
+from .browsers import chromium, note_complaints, screenshots_folder
+from .conftest import PROJECT
+from .rig import Rig, fresh, request, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 WORKERS = 8
+NAME = "from the form"
 USERS = 100
 SLOW_MS = 15_000  # the UI asks the master every two seconds, on cores that make the load too
 # The share of a chart's columns, below its legend, that have a coloured pixel in them.
@@ -47,20 +38,14 @@ DRAWN = """canvas => {
 @pytest.fixture(scope="module")
 def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that screenshots go to."""
-    folder = Path(os.environ.get("LAB_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return screenshots_folder(tmp_path_factory.mktemp("screenshots"))
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    if not CHROMIUM.exists():
-        missing("browser", "tests/stack/browser.sh")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+    """The browser."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -81,16 +66,7 @@ def complaints() -> list[str]:
 def page(browser: Browser, rig: Rig, complaints: list[str]) -> Page:
     """The one page of this module, on the start form when it opens."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            complaints.append(f"console: {message.text}")
-
-    page.on("console", note)
-    page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-    page.on("request", lambda request: None if is_ours(request.url, rig) else complaints.append(f"asked {request.url}"))
-    page.on("response", lambda answer: complaints.append(f"{answer.status}: {answer.url}") if not answer.ok else None)
+    note_complaints(page, complaints, lambda url: is_ours(url, rig))
     page.goto(rig.ui)
     return page
 
@@ -101,6 +77,7 @@ def running(page: Page, rig: Rig, screenshots: Path) -> Page:
     page.get_by_label("Number of users").fill(str(USERS))
     page.get_by_label("Ramp up").fill("50")
     page.get_by_label("Scenario").select_option("read_heavy")
+    page.get_by_label("Run Name").fill(NAME)
     page.screenshot(path=screenshots / "start.png")
     page.get_by_role("button", name="Start").click()
     wait_for("100 users", lambda: rig.workers()["users"] == USERS, 15)
@@ -117,6 +94,25 @@ def test_the_form_offers_each_scenario(page: Page, rig: Rig) -> None:
     expect(scenario).to_be_visible()
     files = sorted(path.stem for path in (rig.clone / "locust" / "scenarios").glob("*.py"))
     assert scenario.locator("option").all_inner_texts() == ["locustfile", *files]
+
+
+def test_the_form_offers_shapes_and_slos(page: Page) -> None:
+    """Beside the scenario: how the load goes, what is promised, a name; with the rig's own SLOs filled in."""
+    shapes = page.get_by_label("Run Shape").locator("option").all_inner_texts()
+    assert shapes == ["steady", "steps", "spike", "soak"]
+    expect(page.get_by_label("Run Slo")).to_have_value("p95<450ms, fail<1%")
+    expect(page.get_by_label("Run Name")).to_have_value("")
+
+
+def test_a_bad_form_is_refused_above_its_button(page: Page, rig: Rig) -> None:
+    """Locust's page shows what is wrong with it, and starts nothing."""
+    slos = page.get_by_label("Run Slo")
+    slos.fill("p95<fast")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("alert")).to_contain_text("'p95<fast' is not an SLO")
+    assert rig.workers()["state"] == "ready"
+    slos.fill("p95<450ms, fail<1%")
+    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_the_statistics_of_the_chosen_scenario_are_shown(running: Page, screenshots: Path) -> None:
@@ -157,6 +153,22 @@ def test_the_workers_share_the_users(running: Page, screenshots: Path) -> None:
     assert sorted(int(users) for _, _, users, *_ in cells) == [12] * 4 + [13] * 4
 
 
+def test_the_lab_page_follows_the_run(running: Page, rig: Rig, complaints: list[str], screenshots: Path) -> None:
+    """The bar above Locust's page leads to it; it shows the load, and the workers' health."""
+    with running.context.expect_page() as opened:
+        running.locator("#lab-bar").get_by_role("link", name=NAME).click(modifiers=["ControlOrMeta"])
+    page = opened.value
+    note_complaints(page, complaints, lambda url: is_ours(url, rig))
+    card = page.locator("#run")
+    expect(card).to_contain_text(NAME, timeout=SLOW_MS)
+    expect(card).to_contain_text(f"{USERS} of {USERS}")
+    expect(card).to_contain_text("until it is stopped")
+    expect(card.locator("table tbody tr")).to_have_count(WORKERS)
+    expect(card).to_contain_text(re.compile(r"(pass|fail)\s*p95<450ms"), timeout=SLOW_MS)
+    page.screenshot(path=screenshots / "lab-run.png", full_page=True)
+    page.close()
+
+
 def test_stop_stops(running: Page, rig: Rig, screenshots: Path) -> None:
     """The stop button ends the run, and the page then offers a new one."""
     running.get_by_role("button", name="Stop").click()
@@ -166,10 +178,37 @@ def test_stop_stops(running: Page, rig: Rig, screenshots: Path) -> None:
     assert rig.workers()["users"] == 0
 
 
+def test_the_run_has_left_its_verdict_and_report(running: Page, rig: Rig, screenshots: Path) -> None:
+    """The bar and the Lab tab tell of it without a reload, with its workers; the report draws itself."""
+    bar = running.locator("#lab-bar")
+    expect(bar).to_contain_text(f"last run {NAME}", timeout=SLOW_MS)
+    expect(bar.get_by_role("link", name="report")).to_be_visible(timeout=60_000)
+    running.get_by_role("tab", name="Lab").click()
+    row = lab_row(running)
+    expect(row.locator("[data-label=Workers]")).to_have_text(str(WORKERS))
+    expect(row).to_contain_text(f"{USERS} users, steady")
+    running.screenshot(path=screenshots / "lab-tab.png")
+    (run,) = request(f"{rig.ui}/runs").json["runs"]
+    assert (run["name"], run["status"], run["workers"], run["users"]) == (NAME, "finished", WORKERS, USERS)
+    assert run["validity"] in ("valid", "degraded", "invalid")
+    assert run["requests"] == sum(row["requests"] for (method, _), row in rig.stats().items() if method)
+    with running.context.expect_page() as opened:
+        row.get_by_role("link", name="Report").click()
+    report = opened.value
+    expect(report.locator("html")).to_have_attribute("data-drawn", "yes", timeout=SLOW_MS)
+    report.screenshot(path=screenshots / "report.png", full_page=True)
+    report.close()
+
+
 def test_the_page_complained_of_nothing(running: Page, complaints: list[str]) -> None:
     """No error on the console, no failed request, and nothing was asked of any other host."""
     expect(running.locator("header")).to_be_visible()
     assert complaints == []
+
+
+def lab_row(page: Page) -> Locator:
+    """Return the row of the run in the Lab tab."""
+    return page.locator("lab-runs tbody tr").filter(has_text=NAME)
 
 
 def is_ours(url: str, rig: Rig) -> bool:

@@ -1,0 +1,309 @@
+"""The report's page in a real browser, opened as a file: drawn, alive, readable on a phone, offline, and unharmed by
+what texts from outside want of it.
+
+LAB_SCREENSHOTS names a folder to keep the screenshots in.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
+
+from loadlab import report
+from tests import recordings
+from tests.report import folders
+
+from .conftest import missing
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+DESKTOP = ViewportSize(width=1280, height=900)
+PHONE = ViewportSize(width=390, height=844)
+# How many pixels of a chart are painted, and the mean brightness of its axis labels, through Bokeh's shadow roots.
+CANVAS = """(id) => {
+    const find = (node) => {
+        for (const element of node.querySelectorAll('*')) {
+            if (element.tagName === 'CANVAS' && element.width > 100) return element;
+            const inner = element.shadowRoot && find(element.shadowRoot);
+            if (inner) return inner;
+        }
+        return null;
+    };
+    const canvas = find(document.getElementById(id));
+    return canvas && canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+}"""
+PAINTED = f"""id => {{
+    const image = ({CANVAS})(id);
+    return image ? image.data.filter((value, i) => i % 4 == 3 && value > 60).length : 0;
+}}"""
+LABEL_BRIGHTNESS = f"""id => {{
+    const image = ({CANVAS})(id), values = [];
+    for (let y = Math.round(image.height * 0.9); y < image.height; y++)
+        for (let x = 0; x < image.width; x++) {{
+            const i = 4 * (y * image.width + x);
+            if (image.data[i + 3] > 200) values.push(image.data[i]);
+        }}
+    return values.reduce((sum, value) => sum + value, 0) / values.length;
+}}"""
+SHOWN = """() => Bokeh.documents[0].roots().map(root => root.x_range).map(one => [one.name, one.start, one.end])"""
+FRAME = """id => {
+    const frame = Array.from(Bokeh.index.roots).find(view => view.el.parentElement.id == id).frame.bbox;
+    const range = Bokeh.documents[0].roots()[0].x_range;
+    return {x: frame.x, y: frame.y, width: frame.width, height: frame.height, end: range.end};
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    if not CHROMIUM.exists():
+        missing("browser", "tests/stack/browser.sh")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def tame(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run with failures and a worker lost."""
+    folder = folders.write(recordings.plausible(), tmp_path_factory.mktemp("tame"))
+    report.make(folder)
+    return folder.html
+
+
+@pytest.fixture(scope="module")
+def wild(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run in which every text from outside wants to be run."""
+    folder = folders.write(folders.hostile(recordings.plausible()), tmp_path_factory.mktemp("wild"))
+    report.make(folder)
+    return folder.html
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What pages complained of, and what they asked a network for."""
+    return []
+
+
+class Opener:
+    """Opens pages, each in a window of its own, and notes what goes wrong in them."""
+
+    def __init__(self, browser: Browser, complaints: list[str]) -> None:
+        self.browser, self.complaints = browser, complaints
+        self.contexts: list[BrowserContext] = []
+
+    def open(self, path: Path, *, dark: bool = False, phone: bool = False) -> Page:
+        """Return the page, drawn."""
+        context = self.browser.new_context(
+            color_scheme="dark" if dark else "light",
+            viewport=PHONE if phone else DESKTOP,
+            is_mobile=phone,
+            has_touch=phone,
+        )
+        self.contexts.append(context)
+        page = context.new_page()
+        page.on("console", self._note_message)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", self._note_dialog)
+        page.on("request", lambda request: self._note_request(request.url, path))
+        page.goto(path.as_uri())
+        expect(page.locator("html")).to_have_attribute("data-drawn", "yes", timeout=30_000)
+        return page
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith("Canvas2D"):  # which is of our looking
+            self.complaints.append(message.text)
+
+    def _note_dialog(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def _note_request(self, url: str, path: Path) -> None:
+        if url != path.as_uri() and not url.startswith("data:"):
+            self.complaints.append(f"asked for {url}")
+
+
+@pytest.fixture
+def opener(browser: Browser, complaints: list[str]) -> Iterator[Opener]:
+    """Opens pages; they are closed at the test's end."""
+    opener = Opener(browser, complaints)
+    yield opener
+    for context in opener.contexts:
+        context.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a screenshot of the whole page where somebody asked for it."""
+    if os.environ.get("LAB_SCREENSHOTS"):
+        folder = Path(os.environ["LAB_SCREENSHOTS"])
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"report-{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def test_the_page_is_drawn(opener: Opener, complaints: list[str], tame: Path, dark: bool, phone: bool) -> None:
+    """Every chart is painted, the verdict is in sight, nothing is wider than the screen, nothing is asked for."""
+    page = opener.open(tame, dark=dark, phone=phone)
+    keep(page, f"{'dark' if dark else 'light'}-{'phone' if phone else 'desktop'}")
+    expect(page.locator("#verdict")).to_have_text("FAIL")
+    expect(page.locator("#verdict")).to_be_in_viewport()
+    expect(page.locator("#validity")).to_be_in_viewport()
+    width = PHONE["width"] if phone else DESKTOP["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    places = page.locator(".plot").evaluate_all("places => places.map(place => place.id)")
+    assert len(places) == 10
+    for place in places:
+        assert page.evaluate(PAINTED, place) > 500, place
+    assert complaints == []
+
+
+def test_the_charts_follow_the_theme(opener: Opener, complaints: list[str], tame: Path) -> None:
+    """The system's theme at first, the button's from then on, on page and charts alike; kept for the next time."""
+    page = opener.open(tame)
+    light = page.evaluate(LABEL_BRIGHTNESS, "chart-latency")
+    page.get_by_role("button", name="Light / dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.wait_for_function(f"before => ({LABEL_BRIGHTNESS})('chart-latency') > before + 40", arg=light)
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    other = opener.open(tame, dark=True)
+    assert other.evaluate(LABEL_BRIGHTNESS, "chart-latency") > light + 40
+    other.emulate_media(color_scheme="light")
+    expect(other.locator("html")).to_have_attribute("data-theme", "light")
+    assert complaints == []
+
+
+def test_charts_over_time_are_zoomed_together(opener: Opener, complaints: list[str], tame: Path) -> None:
+    """Dragging over one zooms all of them, and the button shows the whole run again; the distribution stays."""
+    page = opener.open(tame)
+    whole = page.evaluate(SHOWN)
+    drag(page, "chart-throughput", 0.4, 0.6)
+    page.wait_for_function(f"whole => JSON.stringify(({SHOWN})()) != JSON.stringify(whole)", arg=whole)
+    zoomed = page.evaluate(SHOWN)
+    over_time = {(start, end) for name, start, end in zoomed if name == "time"}
+    ((start, end),) = over_time
+    assert 20_000 < start < 60_000 < end < 90_000
+    assert [one for one in zoomed if one[0] != "time"] == [one for one in whole if one[0] != "time"]
+    page.get_by_role("button", name="Pan").click()
+    drag(page, "chart-latency", 0.6, 0.5)
+    page.wait_for_function(f"zoomed => JSON.stringify(({SHOWN})()) != JSON.stringify(zoomed)", arg=zoomed)
+    page.get_by_role("button", name="Whole run").click()
+    page.wait_for_function(f"whole => JSON.stringify(({SHOWN})()) == JSON.stringify(whole)", arg=whole)
+    assert complaints == []
+
+
+def drag(page: Page, place: str, start: float, end: float) -> None:
+    """Drag over a chart, from one share of its width to another."""
+    chart = page.locator(f"#{place}")
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    height = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + start * box["width"], height)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], height, steps=8)
+    page.mouse.up()
+
+
+def point(page: Page, place: str, t: float) -> None:
+    """Point at a second of a chart over time."""
+    chart = page.locator(f"#{place}")
+    chart.scroll_into_view_if_needed()
+    frame = page.evaluate(FRAME, place)
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(
+        box["x"] + frame["x"] + frame["width"] * 1000 * t / frame["end"], box["y"] + frame["y"] + frame["height"] * 0.3
+    )
+
+
+def test_pointing_tells_figures_and_events(opener: Opener, complaints: list[str], tame: Path) -> None:
+    """A second of a chart tells its figures; a mark tells what happened, in every chart over time."""
+    page = opener.open(tame)
+    point(page, "chart-throughput", 72.5)
+    expect(page.locator(".bk-Tooltip").first).to_contain_text("1:12")
+    expect(page.locator(".bk-Tooltip").first).to_contain_text("200")
+    for place in ("chart-throughput", "chart-latency"):
+        point(page, place, 44.2)
+        expect(page.locator(".bk-Tooltip").filter(has_text="does not answer")).to_be_visible()
+    assert complaints == []
+
+
+def test_a_legend_hides_and_shows_its_line(opener: Opener, complaints: list[str], tame: Path) -> None:
+    """A click on a name takes the line away, another brings it back."""
+    page = opener.open(tame)
+    card = page.locator(".chart", has=page.locator("#chart-latency"))
+    before = page.evaluate(PAINTED, "chart-latency")
+    button = card.get_by_role("button", name="p99", exact=True)
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "false")
+    page.wait_for_function(f"before => ({PAINTED})('chart-latency') < before - 300", arg=before)
+    button.click()
+    page.wait_for_function(f"before => ({PAINTED})('chart-latency') > before - 100", arg=before)
+    assert complaints == []
+
+
+def test_a_finger_on_a_chart_scrolls_the_page(opener: Opener, tame: Path) -> None:
+    """On a phone, no tool takes the drag until one is chosen."""
+    page = opener.open(tame, phone=True)
+    active = "() => Bokeh.documents[0].roots().map(root => root.toolbar.active_drag && root.toolbar.active_drag.type)"
+    assert set(page.evaluate(active)) == {None}
+    page.get_by_role("button", name="Zoom").click()
+    assert "BoxZoomTool" in page.evaluate(active)
+
+
+def test_wide_tables_scroll_in_their_box(opener: Opener, tame: Path) -> None:
+    """On a phone the page does not scroll sideways; a wide table does, with its first column kept in sight."""
+    page = opener.open(tame, phone=True)
+    box = page.locator("#workers .scroll")
+    assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+    box.evaluate("box => box.scrollLeft = 200")
+    left = box.locator("td").first.evaluate("cell => cell.getBoundingClientRect().left")
+    assert left >= 0
+
+
+def test_texts_from_outside_run_nothing(opener: Opener, complaints: list[str], wild: Path) -> None:
+    """Names that want to be script, markup or formula: no dialog, no element, no request, also when pointed at."""
+    page = opener.open(wild)
+    keep(page, "hostile")
+    for t in (44.2, 72.5):
+        point(page, "chart-failures", t)
+        expect(page.locator(".bk-Tooltip").filter(has_text="onerror=alert(1)").first).to_be_visible()
+    assert page.locator("img").count() == 0
+    assert page.locator(".bk-Tooltip").evaluate_all("all => all.every(one => !one.shadowRoot.querySelector('img'))")
+    assert complaints == []
+
+
+def test_the_policy_holds_off_what_would_get_in(
+    opener: Opener, complaints: list[str], tame: Path, tmp_path: Path
+) -> None:
+    """Were a text not escaped after all, its script would not run and its request would not be made."""
+    with socket.create_server(("127.0.0.1", 0)) as thief:
+        url = f"http://127.0.0.1:{thief.getsockname()[1]}/"
+        attack = f"<script>window.stolen = 1</script><img src='{url}' onerror='window.stolen = 1'>"
+        broken = tmp_path / "broken.html"
+        broken.write_text(tame.read_text().replace("<footer>", attack + "<footer>"))
+        page = opener.open(broken)
+        assert page.evaluate("window.stolen") is None
+        assert sum("Content Security Policy" in complaint for complaint in complaints) >= 3
+        thief.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            thief.accept()

@@ -1,0 +1,1 @@
+"""A target that counts and times for itself, against which the measurements are held."""
