@@ -26,15 +26,18 @@ def doctor() -> int:
 
 def check(*, everything: bool, arguments: list[str]) -> int:
     """Run lint, format, types and tests, and return 0 when all are good, 1 when not."""
-    # The fast ones side by side; the stack's have the machine to themselves, as they want it.
-    tests = ["tests"] if everything else ["tests", "--ignore=tests/stack", "--numprocesses=auto", "--dist=loadfile"]
-    chosen = [argument for argument in arguments if argument.startswith("tests")]
     checks = [
         ("lint", ["ruff", "check", "."]),
         ("format", ["ruff", "format", "--check", "."]),
         ("types", ["mypy"]),
-        ("tests", ["pytest", *([] if chosen else tests), *arguments]),
     ]
+    if any(argument.startswith("tests") for argument in arguments):
+        checks += [("tests", ["pytest", *arguments])]
+    else:
+        # The fast ones side by side; the stack's have the machine to themselves, as they want it.
+        side_by_side = ["--ignore=tests/stack", "--numprocesses=auto", "--dist=loadfile"]
+        checks += [("tests", ["pytest", "tests", *side_by_side, *arguments])]
+        checks += [("stack tests", ["pytest", "tests/stack", *arguments])] if everything else []
     bad = [name for name, command in checks if _run_check(name, command)]
     if bad:
         console.print(f"Not good: {', '.join(bad)}.", style="red")

@@ -49,6 +49,7 @@ class Books:
     last: float | None = None
     freezes: list[tuple[float, float]] = field(default_factory=list)
     connections_made: int = 0
+    lag_us: array[int] = field(default_factory=lambda: array("Q"))  # by how much timers of this server were late
 
     def receive(self, name: str) -> Endpoint:
         """Note a whole request and return where its end is to be noted."""
@@ -88,6 +89,7 @@ class Books:
             "last": self.last,
             "freezes": self.freezes,
             "connections_made": self.connections_made,
+            "lag": summary(self.lag_us),
             "arrivals": dict(self.arrivals),
             "answers": dict(self.answers),
         }

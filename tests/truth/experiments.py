@@ -21,7 +21,7 @@ from loadlab.analysis.recording import EventKind
 from loadlab.analysis.summary import Level, SloResult
 from loadlab.errors import Exit
 from tests.rig.rigs import Rig, copy_checkout
-from tests.truth.process import TruthServer
+from tests.truth.process import Truth, TruthServer
 from tests.truth.runs import (
     REPORT_S,
     Master,
@@ -29,6 +29,7 @@ from tests.truth.runs import (
     add_scenarios,
     check_nothing_dropped,
     check_percentiles,
+    lag_ms,
     read,
     until,
 )
@@ -279,11 +280,11 @@ DELAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def in_quiet(measure: Callable[[], Measured]) -> Measured:
-    """Measure, again while the run itself states that its workers were late: another program was on their cores."""
+def in_quiet(truth: Truth, measure: Callable[[], Measured]) -> Measured:
+    """Measure, again while workers or server say that they were late: another program was on their cores."""
     for _ in range(TRIES - 1):
         measured = measure()
-        if measured.lag_p99_ms <= QUIET_MS:
+        if measured.lag_p99_ms + lag_ms(truth()) <= QUIET_MS:
             return measured
     return measure()
 
@@ -293,9 +294,9 @@ def accuracy(lab: Lab, name: str, time_s: float = 10.0) -> Figures:
 
     def measure() -> Measured:
         lab.truth.control(reset=True, delay=DELAYS[name])
-        return lab.measure(time_s + 10, scenario="busy", users=10, spawn_rate=100, time_s=time_s)
+        return lab.measure(time_s + 10, scenario="scattered", users=10, spawn_rate=100, time_s=time_s)
 
-    measured = in_quiet(measure)
+    measured = in_quiet(lab.truth, measure)
     check_nothing_dropped(measured, lab.truth)
     check_percentiles(measured, lab.truth)
     served, reported = lab.truth()["ok"], measured.summary.totals.ok
@@ -304,18 +305,18 @@ def accuracy(lab: Lab, name: str, time_s: float = 10.0) -> Figures:
     for percentile in ("p50", "p95", "p99"):
         true_ms, seen_ms = served["percentiles_ms"][percentile], reported.percentiles_ms[percentile]
         figures |= {percentile: true_ms, f"{percentile}_off_percent": round(100 * (seen_ms / true_ms - 1), 2)}
-    return {"requests": served["count"], **figures, "lag_p99_ms": measured.lag_p99_ms}
+    return {"requests": served["count"], **figures, "lag_p99_ms": measured.lag_p99_ms, "server_lag_p99_ms": lag_ms(lab.truth())}
 
 
 def promise(lab: Lab, p95_ms: float, time_s: float = 15.0) -> tuple[SloResult, Measured]:
-    """Judge p95<450ms of a server whose 95th percentile is known, on some 3,000 samples."""
-    plan = {"scenario": "busy", "users": 40, "spawn_rate": 100, "time_s": time_s, "slos": ["p95<450ms"]}
+    """Judge p95<450ms of a server whose 95th percentile is known, on some 2,500 samples."""
+    plan = {"scenario": "scattered", "users": 40, "spawn_rate": 100, "time_s": time_s, "slos": ["p95<450ms"]}
 
     def measure() -> Measured:
         lab.truth.control(reset=True, delay={"kind": "lognormal", "p50_ms": 180, "p95_ms": p95_ms})
         return lab.measure(time_s + 15, **plan)
 
-    measured = in_quiet(measure)
+    measured = in_quiet(lab.truth, measure)
     check_nothing_dropped(measured, lab.truth)
     true_ms = lab.truth()["ok"]["percentiles_ms"]["p95"]
     assert abs(true_ms - p95_ms) < 3, f"the server's own p95 is {true_ms} ms"

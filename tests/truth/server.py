@@ -27,6 +27,7 @@ from tests.truth.books import Books
 
 LIST = b'[{"name": "unit testing", "description": "testing individual units of source code"}]'
 BACKLOG = 4096
+PROBE_S = 0.005
 
 
 def response(status: str, body: bytes = b"", kind: str = "application/json") -> bytes:
@@ -53,6 +54,13 @@ class Service:
         self.fail_share = 0.0
         self.frozen_until = 0.0  # on the loop's clock
         self.dealt = 0
+        self.probe(loop.time())
+
+    def probe(self, due: float) -> None:
+        """Note by how much this is late, and do so again: a request is read late by as much, which no time tells."""
+        now = self.loop.time()
+        self.books.lag_us.append(max(0, int((now - due) * 1e6)))
+        self.loop.call_at(now + PROBE_S, self.probe, now + PROBE_S)
 
     def control(self, asked: dict[str, Any]) -> None:
         """Do what is asked; KeyError, TypeError and ValueError where that is nothing we know."""

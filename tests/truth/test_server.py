@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import socket
 import time
 import urllib.error
@@ -116,6 +117,17 @@ def test_a_percentile_is_the_nearest_rank() -> None:
     """The least value that so many percent do not exceed: of 1 to 20, p95 is 19 and p99 is 20."""
     values = range(1, 21)
     assert [books.nearest_rank(values, rank) for rank in (50, 95, 95.1, 99, 99.9)] == [10, 19, 20, 20, 20]
+
+
+def test_it_says_that_it_was_late_itself(server: TruthServer) -> None:
+    """A server that does not run for 0.3 s says so: what was asked meanwhile was read late, in no time of its own."""
+    server.control(reset=True, delay={"kind": "instant"})
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)
+    server.process.send_signal(signal.SIGCONT)
+    time.sleep(0.05)
+    assert server()["lag"]["max_ms"] > 250
 
 
 def test_a_share_of_answers_fails(server: TruthServer) -> None:
