@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 from loadlab.analysis.slo import Outcome  # noqa: E402
 from tests.truth import experiments  # noqa: E402
 from tests.truth.experiments import DELAYS, Figures, Lab, open_lab  # noqa: E402
+from tests.truth.runs import lag_ms  # noqa: E402
 
 WORKERS = 8
 
@@ -32,7 +33,9 @@ def promise(lab: Lab, p95_ms: float, expected: Outcome) -> Figures:
     result, measured = experiments.promise(lab, p95_ms)
     assert result.outcome == expected, result.reason
     level = str(measured.summary.validity.level)
-    return {"outcome": str(result.outcome), "measured_ms": result.measured, "of": result.samples, "validity": level}
+    lags = {"lag_p99_ms": measured.lag_p99_ms, "server_lag_p99_ms": lag_ms(lab.truth())}
+    figures = {"outcome": str(result.outcome), "measured_ms": result.measured, "of": result.samples, "validity": level}
+    return figures | lags
 
 
 def chosen(hold_s: float) -> dict[str, Callable[[Lab], Figures]]:
