@@ -4,13 +4,15 @@ Edit this file, restart the rig, run again: it is mounted into the containers, n
 Each answer is checked, status and body, so that a wrong answer under load is a failure with a reason.
 """
 
-from locust import FastHttpUser, constant, task
+from locust import constant, task
+
+from loadlab.generator.http import LeanHttpUser
 
 FIRST_TYPE = {"name": "unit testing", "description": "testing individual units of source code"}
 NEW_TYPE = {"name": "load testing", "description": "checking if a software can handle the expected load"}
 
 
-class WebsiteUser(FastHttpUser):
+class WebsiteUser(LeanHttpUser):
     """One simulated client with two equally weighted tasks."""
 
     wait_time = constant(1)  # s, between two tasks

@@ -11,95 +11,33 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.rig.rigs import free_ports  # noqa: E402
+from null_target import (
+    GENERATOR_CORE,
+    ROOT,
+    TARGET_CORE,
+    ask,
+    free_ports,
+    process,
+    served,
+    target,
+    until,
+)
 
-STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # past any proxy
-SCENARIO = str(ROOT / "tests/truth/scenarios/busy.py")
+SCENARIO = str(ROOT / "bench/generator/locustfile.py")
 PLUGIN = str(ROOT / "loadlab/generator/beside.py")
-GENERATOR_CORE, TARGET_CORE = 0, 1
 USERS = 20
 WARM_UP_S = 3.0
 TO_REACH = 0.95
-
-
-@contextmanager
-def process(core: int, *command: str, log: Path, **environment: str) -> Iterator[None]:
-    """Run a command on one core until the block is left."""
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            ["taskset", "--cpu-list", str(core), *command],
-            cwd=ROOT,
-            env=os.environ | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        yield
-    finally:
-        child.terminate()
-        try:
-            child.wait(20)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def until(what: str, look: Callable[[], Any], within_s: float = 30.0) -> Any:
-    """Poll until something is true and return it; no answer counts as not yet."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        try:
-            if seen := look():
-                return seen
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise SystemExit(f"not within {within_s:g} s: {what}")
-
-
-def ask(url: str, **form: Any) -> str:
-    """GET, or POST a form."""
-    with STRAIGHT.open(url, urllib.parse.urlencode(form).encode() if form else None, timeout=10) as answer:
-        text: str = answer.read().decode()
-    return text
-
-
-@contextmanager
-def target(folder: Path) -> Iterator[str]:
-    """Run nginx and give its URL."""
-    binary = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if binary is None:
-        raise SystemExit("nginx is not installed (Debian: apt install nginx-light)")
-    port = free_ports()
-    text = (Path(__file__).parent / "nginx.conf.in").read_text()
-    config = folder / "nginx.conf"
-    config.write_text(text.replace("@FOLDER@", str(folder)).replace("@PORT@", str(port)))
-    with process(TARGET_CORE, binary, "-p", str(folder), "-c", str(config), log=folder / "nginx.log"):
-        until("nginx answers", lambda: ask(f"http://127.0.0.1:{port}/count"))
-        yield f"http://127.0.0.1:{port}"
-
-
-def served(url: str) -> int:
-    """Return how many requests nginx has had: the third figure of the third line."""
-    return int(ask(f"{url}/count").splitlines()[2].split()[2])
 
 
 def measure(url: str, folder: Path, seconds: float, *, recorded: bool) -> float:
@@ -111,6 +49,7 @@ def measure(url: str, folder: Path, seconds: float, *, recorded: bool) -> float:
     ui = f"http://127.0.0.1:{web}"
     results = folder / "results"
     environment = {"PYTHONPATH": str(ROOT), "RESULTS_DIR": str(results), "LOCUST_HOST": url, "SLO": "p95<450ms"}
+    environment |= {"CLIENT": "fast", "ASKED": "get"}
     environment |= {"TARGET_METRICS": f"{url}/count"}  # which is no such page: nothing is watched
     with ExitStack() as running:
         web_options = ("--web-host", "127.0.0.1", "--web-port", str(web))

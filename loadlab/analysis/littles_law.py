@@ -25,7 +25,8 @@ def little(evidence: Evidence) -> Little | None:
     if not requests or not length:
         return None
     lasted = evidence.run.duration_s or float(length)
-    waited_s = (evidence.totals.ok.sum_us + evidence.totals.failed.sum_us) / 1e6
+    connecting_us = evidence.totals.phases.connect_us  # on their way too, but in no response time
+    waited_s = (evidence.totals.ok.sum_us + evidence.totals.failed.sum_us + connecting_us) / 1e6
     busy_s = _busy_s(evidence)
     off = abs(busy_s - waited_s) / waited_s if waited_s else 0.0
     return Little(busy_s / lasted, requests / lasted, waited_s / requests, 100 * off)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from loadlab.analysis.distribution import Distribution
-from loadlab.analysis.recording import Cell
+from loadlab.analysis.recording import Cell, Phases
 from loadlab.analysis.stages import Seconds, count, places
-from loadlab.analysis.summary import PERCENTILES, Endpoint, Latency, Load
+from loadlab.analysis.summary import PERCENTILES, Endpoint, Latency, Load, PhaseTimes
 from loadlab.analysis.timeline import Counts, Key, Timeline
 
 
@@ -28,6 +28,7 @@ class Tally:
     failed: Distribution = field(default_factory=Distribution)
     bytes: int = 0
     errors: dict[str, int] = field(default_factory=dict)
+    phases: Phases = field(default_factory=Phases)
 
     @property
     def successes(self) -> int:
@@ -51,6 +52,7 @@ class Tally:
         self.ok.add(other.ok)
         self.failed.add(other.failed)
         self.bytes += other.bytes
+        self.phases.add(other.phases)
         for kind, number in other.errors.items():
             self.errors[kind] = self.errors.get(kind, 0) + number
 
@@ -64,6 +66,8 @@ class Tally:
         self.failed.add_times(cell.failed for cell in cells if cell.failed)
         for cell in cells:
             self.bytes += cell.bytes
+            if cell.phases is not None:
+                self.phases.add(cell.phases)
             if cell.ok and len(cell.slow) == len(self.slow):
                 self.slow += np.array(cell.slow, dtype=np.int64)
                 self.slow_counted += cell.ok.n
@@ -157,7 +161,30 @@ def figures(tally: Tally, seconds: Seconds, *, in_flight: float | None = None, e
         ok=latency(tally.ok),
         failed=latency(tally.failed),
         errors=_most_first(tally.errors),
+        phases=phases(tally.phases),
     )
+
+
+def phases(told: Phases) -> PhaseTimes | None:
+    """Return what is known of how requests came to pass as figures; None where no client told."""
+    if not (told.timed or told.connects or told.connect_us or told.reconnects):
+        return None
+    return PhaseTimes(
+        requests=told.timed,
+        send_mean_ms=_mean_ms(told.send_us, told.timed),
+        wait_mean_ms=_mean_ms(told.wait_us, told.timed),
+        connects=told.connects,
+        reconnects=told.reconnects,
+        connect_mean_ms=_mean_ms(told.connect_us, told.connects),
+        connect_max_ms=told.connect_max_us / 1000 if told.connects else None,
+        app_mean_ms=_mean_ms(told.app_us, told.app),
+        db_mean_ms=_mean_ms(told.db_us, told.db),
+        instances=_most_first(told.instances),
+    )
+
+
+def _mean_ms(sum_us: int, count: int) -> float | None:
+    return sum_us / count / 1000 if count else None
 
 
 def latency(times: Distribution) -> Latency | None:

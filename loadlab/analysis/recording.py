@@ -5,7 +5,7 @@ Times of day are Unix seconds, `t` is in whole or fractional seconds since the r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -58,6 +58,42 @@ class Times(NamedTuple):
 
 
 @dataclass(slots=True)
+class Phases:
+    """How requests came to pass, as far as their client told. Sums and the greatest are in µs.
+
+    Of `timed` requests it is known how long sending them took (`send_us`) and waiting for the first byte of the answer
+    from then on (`wait_us`); the rest of their response time is the reading of the answer. `connects` connections were
+    made for the cell's requests, failed ones left out, `reconnects` were found closed on the way: the time of making
+    connections (`connect_us`, tries that failed included) is in no response time. `app` and `db` count the answers
+    whose `Server-Timing` told of them. `instances` counts answers by their `X-Instance`.
+    """
+
+    timed: int = 0
+    send_us: int = 0
+    wait_us: int = 0
+    connects: int = 0
+    connect_us: int = 0
+    connect_max_us: int = 0
+    reconnects: int = 0
+    app: int = 0
+    app_us: int = 0
+    db: int = 0
+    db_us: int = 0
+    instances: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: Phases) -> None:
+        """Add what another one holds."""
+        for name in SUMMED_PHASES:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.connect_max_us = max(self.connect_max_us, other.connect_max_us)
+        for instance, count in other.instances.items():
+            self.instances[instance] = self.instances.get(instance, 0) + count
+
+
+SUMMED_PHASES = tuple(one.name for one in fields(Phases) if one.name not in ("connect_max_us", "instances"))
+
+
+@dataclass(slots=True)
 class Cell:
     """One endpoint within one second, by the time its answers were complete.
 
@@ -72,6 +108,7 @@ class Cell:
     bytes: int = 0
     slow: tuple[int, ...] = ()
     errors: dict[str, int] = field(default_factory=dict)
+    phases: Phases | None = None
 
 
 @dataclass(slots=True)

@@ -49,6 +49,25 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseTimes:
+    """How requests came to pass, as far as their client told (LeanHttpUser does). Of `requests` the phases are known.
+
+    The making of connections is in no response time. `app` and `db` are what the target's `Server-Timing` says.
+    """
+
+    requests: int
+    send_mean_ms: float | None
+    wait_mean_ms: float | None
+    connects: int
+    reconnects: int
+    connect_mean_ms: float | None
+    connect_max_ms: float | None
+    app_mean_ms: float | None
+    db_mean_ms: float | None
+    instances: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """Requests of a stretch of time: `ok` and `failed` are the response times of each kind, None where there are none.
 
@@ -66,6 +85,7 @@ class Load:
     ok: Latency | None
     failed: Latency | None
     errors: dict[str, int] = field(default_factory=dict)
+    phases: PhaseTimes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loadlab.analysis.histogram import Histogram
-from loadlab.analysis.recording import Cell, Second, Times, WorkerCounters, WorkerSecond
+from loadlab.analysis.recording import Cell, Phases, Second, Times, WorkerCounters, WorkerSecond
 
 PATIENCE_S = 3  # how long a second waits for the report of a worker that is late
 
@@ -51,8 +51,17 @@ class Merged:
     bytes: int = 0
     slow: list[int] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
+    phases: Phases | None = None
 
-    def add(self, ok: list[Any] | None, failed: list[Any] | None, size: int, slow: list[int], errors: Any) -> int:
+    def add(  # noqa: PLR0917 - as recorder.packed has them
+        self,
+        ok: list[Any] | None,
+        failed: list[Any] | None,
+        size: int,
+        slow: list[int],
+        errors: dict[str, int],
+        phases: dict[str, Any] | None = None,
+    ) -> int:
         """Add what one worker counted, and return how many requests that is."""
         for side, told in ((self.ok, ok), (self.failed, failed)):
             if told is not None:
@@ -61,11 +70,15 @@ class Merged:
         self.slow = [own + other for own, other in zip(self.slow or [0] * self.thresholds, slow, strict=True)]
         for kind, count in errors.items():
             self.errors[kind] = self.errors.get(kind, 0) + count
+        if phases is not None:
+            self.phases = self.phases or Phases()
+            self.phases.add(Phases(**phases))
         return sum(sum(told[3].values()) for told in (ok, failed) if told is not None)
 
     def cell(self, method: str, name: str) -> Cell:
         """Return it as it is written down."""
-        return Cell(method, name, self.ok.times(), self.failed.times(), self.bytes, tuple(self.slow), self.errors)
+        ok, failed = self.ok.times(), self.failed.times()
+        return Cell(method, name, ok, failed, self.bytes, tuple(self.slow), self.errors, self.phases)
 
 
 Cells = dict[tuple[str, str], Merged]

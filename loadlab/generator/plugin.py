@@ -12,7 +12,17 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadlab.generator import alive, balance, descriptors, mends, reporting, scenarios, silence, start_form
+from loadlab.generator import (
+    alive,
+    balance,
+    descriptors,
+    locust_stats,
+    mends,
+    reporting,
+    scenarios,
+    silence,
+    start_form,
+)
 
 REPORT_INTERVAL_S = 1.0
 NEVER_S = -(10**9)
@@ -68,6 +78,7 @@ def attach_to_worker(environment: Environment, runner: WorkerRunner) -> None:
     mends.start_nothing_once_killed()
     mends.be_ready_at_once(environment)
     reporter = reporting.attach(environment, runner)
+    locust_stats.attach(environment, runner, reporter.recorder)
     silence.attach(environment, runner, reporter)
     say_last_word_first(environment, reporter.leave)
 

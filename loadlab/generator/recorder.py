@@ -17,12 +17,15 @@ from loadlab.analysis.histogram import EXACT_BELOW, LONGEST_US, PRECISION_BITS
 
 MOST_ENDPOINTS = 1000  # names made of what differs between requests would fill the memory
 MOST_KINDS = 200
+MOST_INSTANCES = 100
 OTHERS = "(others)"
 KIND_LENGTH = 120
 NEVER = 1 << 62
 
 # What differs from request to request in the text of an error: addresses, ids, long numbers. Status codes stay.
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8}[0-9a-fA-F-]{8,}\b|\d{4,}")
+
+_SERVER_TIMING = re.compile(r"(?:^|,)\s*(app|db)\s*;(?:[^,]*;)?\s*dur=([0-9]{1,9}(?:\.[0-9]{1,9})?)")
 
 
 class Tally:
@@ -39,7 +42,9 @@ class Tally:
         "ok_max",
         "ok_min",
         "ok_sum",
+        "phases",
         "slow",
+        "untimed",
     )
 
     def __init__(self, thresholds: int) -> None:
@@ -54,6 +59,82 @@ class Tally:
         self.bytes = 0
         self.slow = [0] * thresholds
         self.errors: dict[str, int] = {}
+        self.phases: Phases | None = None
+        self.untimed = 0  # events without a time: they are recorded as of none
+
+
+class Phases:
+    """How the requests of a tally came to pass, as far as their client tells; sums in s, `_us` in µs.
+
+    `timed` requests have a time of sending and of waiting for the first byte; `connects` connections were made, which
+    is in no request's own time, and `reconnects` of them in place of one that was found closed. `app` and `db` are the
+    counts and times by `Server-Timing`, `instances` the answers of each `X-Instance`.
+    """
+
+    __slots__ = (
+        "app",
+        "app_us",
+        "connect_max_us",
+        "connect_s",
+        "connects",
+        "db",
+        "db_us",
+        "instances",
+        "reconnects",
+        "send_s",
+        "timed",
+        "wait_s",
+    )
+
+    def __init__(self) -> None:
+        self.send_s = self.wait_s = self.connect_s = 0.0
+        self.timed = self.connects = self.connect_max_us = self.reconnects = 0
+        self.app = self.app_us = self.db = self.db_us = 0
+        self.instances: dict[str, int] = {}
+
+    def add(self, response: Any) -> None:
+        """Add a request, by what http.response.LeanResponse tells of it."""
+        first_byte = response.first_byte
+        if first_byte:
+            sent = response.sent
+            self.timed += 1
+            self.wait_s += first_byte - sent
+            self.send_s += sent - response.began
+            lowered = response.lowered
+            if b"\r\nserver-timing:" in lowered:
+                self._add_server_timing(response.header("server-timing") or "")
+            if b"\r\nx-instance:" in lowered:
+                instance = _plain(response.header("x-instance"))
+                if instance in self.instances or len(self.instances) < MOST_INSTANCES:
+                    self.instances[instance] = self.instances.get(instance, 0) + 1
+        if response.connect_s or response.reconnects:
+            self._add_connecting(response)
+
+    def packed(self) -> dict[str, Any]:
+        """Return it as a dictionary of recording.Phases' fields."""
+        names = ("timed", "connects", "connect_max_us", "reconnects", "app", "app_us", "db", "db_us", "instances")
+        whole = {"send_us": self.send_s, "wait_us": self.wait_s, "connect_us": self.connect_s}
+        return {name: getattr(self, name) for name in names} | {k: int(s * 1e6) for k, s in whole.items()}
+
+    def _add_connecting(self, response: Any) -> None:
+        connect_s = response.connect_s
+        self.connects += response.connects
+        self.reconnects += response.reconnects
+        self.connect_s += connect_s
+        self.connect_max_us = max(self.connect_max_us, int(connect_s * 1e6))
+        if response.first_byte:
+            self.send_s -= connect_s
+
+    def _add_server_timing(self, text: str) -> None:
+        """Add what a server says that it took itself (W3C Server Timing): the metrics app and db, in ms."""
+        for metric, duration_ms in _SERVER_TIMING.findall(text):
+            us = int(float(duration_ms) * 1000)
+            if metric == "app":
+                self.app += 1
+                self.app_us += us
+            else:
+                self.db += 1
+                self.db_us += us
 
 
 Tallies = dict[tuple[str, str], Tally]
@@ -64,6 +145,8 @@ class Recorder:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
+        self.on_over: Callable[[float, Tallies], None] | None = None  # told of each second that is over, by its start
+        self.on_failure: Callable[[str, str, Any], None] | None = None
         self.begin(clock(), ())
 
     def begin(self, zero: float, thresholds_us: tuple[int, ...]) -> None:
@@ -82,7 +165,7 @@ class Recorder:
         """Return the seconds since the run's start."""
         return self._clock() - self._zero
 
-    def on_request(  # noqa: PLR0917 - Locust's own names, by keyword
+    def on_request(  # noqa: PLR0912, PLR0917 - Locust's own names, by keyword; each call would cost all requests
         self,
         request_type: str,
         name: str,
@@ -101,6 +184,8 @@ class Recorder:
         if tally is None:
             tally = self._new_tally(request_type, name)
         # histogram.bucket_of, written out: a call would cost a third of all this.
+        if response_time is None:
+            tally.untimed += 1
         us = int(response_time * 1000) if response_time else 0
         if us < EXACT_BELOW:
             bucket = us if us > 0 else 0
@@ -108,10 +193,16 @@ class Recorder:
             us = min(us, LONGEST_US)
             shift = us.bit_length() - PRECISION_BITS - 1
             bucket = (shift << PRECISION_BITS) + (us >> shift)
+        if getattr(response, "tells_phases", False):
+            if tally.phases is None:
+                tally.phases = Phases()
+            tally.phases.add(response)
         if response_length:
             tally.bytes += int(response_length)  # a user's own event may give a number that cannot be sent
         if exception is not None:
             self._fail(tally, us, bucket, exception, response)
+            if self.on_failure is not None:
+                self.on_failure(request_type, name, exception)
             return
         counts = tally.ok
         counts[bucket] = counts.get(bucket, 0) + 1
@@ -130,15 +221,19 @@ class Recorder:
         self._turn_to(int(self.now()))
         over, self._over = self._over, []
         if everything and self._tallies:
-            over.append((self._second, self._tallies))
-            self._tallies = {}
+            over.append(self._close())
         return over
 
     def _turn_to(self, second: int) -> None:
         if self._tallies and second != self._second:
-            self._over.append((self._second, self._tallies))
-            self._tallies = {}
+            self._over.append(self._close())
         self._second = second
+
+    def _close(self) -> tuple[int, Tallies]:
+        tallies, self._tallies = self._tallies, {}
+        if self.on_over is not None:
+            self.on_over(self._zero + self._second, tallies)
+        return self._second, tallies
 
     def _new_tally(self, method: str, name: str) -> Tally:
         key = (_plain(method), _plain(name))
@@ -184,14 +279,17 @@ def _plain(text: Any) -> str:
 
 
 def packed(over: list[tuple[int, Tallies]]) -> list[Any]:
-    """Return seconds as plain lists, to be sent: [second, [[method, name, ok, failed, bytes, slow, errors], ...]].
+    """Return seconds as plain lists, to be sent: [second, [[method, name, ok, failed, bytes, slow, errors, phases]]].
 
-    `ok` and `failed` are [sum, min, max, {bucket: count}], or None of nothing.
+    `ok` and `failed` are [sum, min, max, {bucket: count}], or None of nothing; `phases` is recording.Phases as a
+    dictionary, or None.
     """
-    return [
-        [second, [[*key, *_times(tally), tally.bytes, tally.slow, tally.errors] for key, tally in tallies.items()]]
-        for second, tallies in over
-    ]
+    return [[second, [_packed(*key, tally) for key, tally in tallies.items()]] for second, tallies in over]
+
+
+def _packed(method: str, name: str, tally: Tally) -> list[Any]:
+    phases = tally.phases.packed() if tally.phases else None
+    return [method, name, *_times(tally), tally.bytes, tally.slow, tally.errors, phases]
 
 
 def _times(tally: Tally) -> tuple[list[Any] | None, list[Any] | None]:

@@ -24,6 +24,7 @@ from locust.runners import WorkerRunner
 from loadlab.generator import health
 from loadlab.generator.flow import Flow
 from loadlab.generator.health import Health
+from loadlab.generator.http import LeanHttpSession
 from loadlab.generator.recorder import Recorder, packed
 
 REPORT, BEGIN, ACK = "lab-report", "lab-begin", "lab-ack"
@@ -198,6 +199,7 @@ def attach(environment: Environment, runner: WorkerRunner) -> Reporter:
     reporter = Reporter(runner)
     for session_class in (HttpSession, FastHttpSession):
         reporter.flow.watch(session_class)
+    LeanHttpSession.flow = reporter.flow
     environment.events.request.add_listener(reporter.recorder.on_request)
     stop = runner.stop
 

@@ -63,6 +63,18 @@ TERMS: dict[str, Term] = {
     "target-cpu": Term("target CPU", "Cores' worth of CPU time that an instance used, as its own metrics page tells."),
     "memory": Term("memory", "The most memory that it held."),
     "share": Term("share", "An instance's part of the requests that all instances counted, in %."),
+    "phases": Term(
+        "phases",
+        "A request is sent, waited for until the first byte of its answer, and read; LeanHttpUser tells these apart.",
+    ),
+    "server-timing": Term(
+        "Server-Timing", "The header by which a target says how long it took itself (app), and its store (db), in ms."
+    ),
+    "connecting": Term(
+        "connections",
+        "The making of a connection, in ms: before the request, and in no response time. A server may close one that "
+        "is kept.",
+    ),
     "availability": Term("availability", "Time without outage, in % of the observed time."),
     "mtbf": Term("MTBF", "Mean time between failures: the observed time by the number of outages."),
     "mttf": Term("MTTF", "Mean time to failure: the time up by the number of outages."),

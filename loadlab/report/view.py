@@ -9,7 +9,7 @@ from typing import Any
 
 from loadlab.analysis.recording import Run
 from loadlab.analysis.slo import Outcome, SloError, parse
-from loadlab.analysis.summary import Drift, Interval, Level, Reliability, SloResult, Summary, Verdict
+from loadlab.analysis.summary import Drift, Interval, Level, PhaseTimes, Reliability, SloResult, Summary, Verdict
 from loadlab.report import reading, words
 
 VERDICTS = {
@@ -65,6 +65,7 @@ def of(summary: Summary, run: Run) -> dict[str, Any]:
         ],
         "fates": FATES,
         "drift": list(_drift(summary.drift)) if summary.drift else [],
+        "phases": list(_phases(summary.window.phases)) if summary.window.phases else [],
         "reliability": list(_reliability(summary.reliability)),
         "outages": summary.reliability.outages,
         "account": account,
@@ -136,6 +137,17 @@ def _tiles(summary: Summary) -> Iterator[Tile]:
     for rank in SHOWN_RANKS:
         yield Tile("percentile", rank, words.milliseconds(percentiles.get(rank)), "of successes")
     yield Tile("in-flight", "In flight", words.number(window.in_flight), "requests at a time, mean")
+
+
+def _phases(given: PhaseTimes) -> Iterator[Tile]:
+    yield Tile("phases", "Sending", words.milliseconds(given.send_mean_ms), "mean")
+    yield Tile("phases", "Waiting", words.milliseconds(given.wait_mean_ms), "mean, for the first byte")
+    yield Tile("server-timing", "In the target", words.milliseconds(given.app_mean_ms), "mean, as it says itself")
+    yield Tile("server-timing", "In its store", words.milliseconds(given.db_mean_ms), "mean, as it says itself")
+    slowest = f"longest {words.milliseconds(given.connect_max_ms)}" if given.connects else "none was made"
+    yield Tile("connecting", "Connecting", words.milliseconds(given.connect_mean_ms), f"mean, {slowest}")
+    found_closed = f"{words.count(given.reconnects)} in place of a closed one"
+    yield Tile("connecting", "Connections", words.count(given.connects), found_closed)
 
 
 def _reliability(given: Reliability) -> Iterator[Tile]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loadlab.analysis.histogram import Histogram
 from loadlab.analysis.loads import tallied
-from loadlab.analysis.recording import Second, TargetSecond, WorkerSecond
+from loadlab.analysis.recording import Phases, Second, TargetSecond, WorkerSecond
 from loadlab.analysis.stages import Seconds
 from loadlab.analysis.timeline import columns, contiguous
 from tests.recordings import cell
@@ -144,3 +144,26 @@ def test_stretches_are_unbroken() -> None:
     """First and last of each."""
     assert contiguous([1, 2, 3, 5, 8, 9]) == [(1, 3), (5, 5), (8, 9)]
     assert contiguous([]) == []
+
+
+def test_phases_are_those_of_all_cells_together() -> None:
+    """Means are of all requests that told, the longest connection is that of all, and instances add up."""
+    told = [
+        Phases(3, 30, 6000, connects=2, connect_us=900, connect_max_us=800, app=3, app_us=4500, instances={"a": 3}),
+        Phases(1, 50, 2000, connects=1, connect_us=300, connect_max_us=300, reconnects=1, instances={"a": 1, "b": 9}),
+    ]
+    lines = seconds_of({0: [9] * 3, 1: [7]})
+    for line, phases in zip(lines, told, strict=True):
+        line.cells[0].phases = phases
+    made = tallied(columns(lines), (), (range(2),), 1, ()).load((range(2),)).phases
+    assert made is not None
+    assert (made.requests, made.connects, made.reconnects, made.instances) == (4, 3, 1, {"b": 9, "a": 4})
+    assert (made.send_mean_ms, made.wait_mean_ms) == (0.02, 2.0)
+    assert (made.connect_mean_ms, made.connect_max_ms) == (0.4, 0.8)
+    assert (made.app_mean_ms, made.db_mean_ms) == (1.5, None)
+
+
+def test_without_a_client_that_tells_there_are_no_phases() -> None:
+    """None is "cannot be said": the figures of another client are not those of a fast one."""
+    lines = seconds_of({0: [9] * 3})
+    assert tallied(columns(lines), (), (range(1),), 1, ()).load((range(1),)).phases is None

@@ -251,8 +251,8 @@ def test_seconds_are_sent_as_they_are() -> None:
     data = packed(made.take(everything=True))
     bucket = bucket_of(2000)
     assert data == [
-        [0, [["GET", "/", [2000, 2000, 2000, {bucket: 1}], None, 10, [1], {}]]],
-        [4, [["GET", "/", None, [12, 3, 9, {3: 1, 9: 1}], 0, [0], {"ResponseError: wrong": 2}]]],
+        [0, [["GET", "/", [2000, 2000, 2000, {bucket: 1}], None, 10, [1], {}, None]]],
+        [4, [["GET", "/", None, [12, 3, 9, {3: 1, 9: 1}], 0, [0], {"ResponseError: wrong": 2}, None]]],
     ]
     assert sent("lab-report", data).data == data
 
@@ -269,3 +269,62 @@ def test_any_name_can_be_sent(name: Any) -> None:
     text = str(name).replace("\ud800", "?")
     assert [[one[:2] for one in tallies] for _, tallies in data] == [[[text, text]]] * 2
     assert [one[2][3] for _, tallies in data for one in tallies] == [{bucket_of(1000): 1}] * 2
+
+
+class Told:
+    """What http.response.LeanResponse tells."""
+
+    tells_phases = True
+    status_code = 200
+
+    def __init__(self, *, connects: int = 0, reconnects: int = 0, answered: bool = True, **headers: str) -> None:
+        self.connects, self.reconnects = connects, reconnects
+        self.connect_s = 0.25 * connects
+        self.began = 10.0
+        self.sent = self.began + self.connect_s + 0.001
+        self.first_byte = self.sent + 0.02 if answered else 0.0
+        self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.lowered = "".join(f"\r\n{name}: {value}" for name, value in self._headers.items()).encode()
+
+    def header(self, name: str) -> str | None:
+        """Return a header."""
+        return self._headers.get(name)
+
+
+def test_phases_are_added_up() -> None:
+    """Sending, waiting and the making of connections are apart; what the server says of itself is counted."""
+    made, clock = begun()
+    told = [
+        Told(connects=1, server_timing='db;dur=1.5, app;desc="all of it";dur=4', x_instance="a"),
+        Told(reconnects=1, connects=1, server_timing="app;dur=2.25", x_instance="b"),
+        Told(server_timing="cache;dur=9, app;dur=nonsense", x_instance="b"),
+        Told(connects=1, answered=False),
+    ]
+    for response in told:
+        made.on_request("GET", "/", 21.0, 5, exception=None, response=response)
+    clock.now = 1.0
+    ((_, ((*_, phases),)),) = packed(made.take())
+    assert phases == {
+        "timed": 3,
+        "send_us": pytest.approx(3000, abs=2),
+        "wait_us": pytest.approx(60_000, abs=2),
+        "connects": 3,
+        "connect_us": 750_000,
+        "connect_max_us": 250_000,
+        "reconnects": 1,
+        "app": 2,
+        "app_us": 6250,
+        "db": 1,
+        "db_us": 1500,
+        "instances": {"a": 1, "b": 2},
+    }
+    assert sent("lab-report", phases).data == phases
+
+
+def test_a_client_that_tells_nothing_has_no_phases() -> None:
+    """FastHttpUser hides the making of a connection in its first request: there is nothing to be told apart."""
+    made, clock = begun()
+    made.on_request("GET", "/", 21.0, 5, response=object())
+    clock.now = 1.0
+    ((_, ((*_, phases),)),) = packed(made.take())
+    assert phases is None

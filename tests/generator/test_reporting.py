@@ -147,8 +147,8 @@ def test_each_second_is_reported_soon_after_it_is_over(desk: Desk) -> None:
     first, second = (one for one in desk.worker.sent)
     assert (first["run"], first["number"], first["through"], first["final"]) == ("run", 1, 0, False)
     assert [t for t, _ in first["seconds"]] == [0]
-    ((method, name, ok, failed, size, slow, errors),) = first["seconds"][0][1]
-    assert (method, name, ok[0], failed, size, slow, errors) == ("GET", "/", 5000, None, 10, [1], {})
+    ((method, name, ok, failed, size, slow, errors, phases),) = first["seconds"][0][1]
+    assert (method, name, ok[0], failed, size, slow, errors, phases) == ("GET", "/", 5000, None, 10, [1], {}, None)
     assert (second["number"], second["through"]) == (2, 1)
     assert [t for t, _ in second["seconds"]] == [1]
     assert (first["counters"]["recorded"], second["counters"]["recorded"]) == (2, 3)
@@ -346,9 +346,12 @@ def test_requests_on_their_way_are_told_as_their_mean(desk: Desk) -> None:
     desk.begin()
     flow = desk.reporter.flow
     for in_flight, seconds in ((2, 0.51), (0, 0.76), (4, 0.25), (0, 0.6)):
-        flow.busy_s()
-        flow.in_flight = in_flight
+        for _ in range(in_flight):
+            flow.started += 1
+            flow.starts_s += desk.world.now
         desk.world.run(seconds)
+        flow.answered += in_flight
+        flow.ends_s += in_flight * desk.world.now
     means = [one["in_flight"] for one in desk.worker.sent]
     assert means == [pytest.approx(1.0, abs=0.001), pytest.approx(1.0, abs=0.001)]
     assert [one["counters"]["busy_s"] for one in desk.worker.sent] == [1.02, 2.02]

@@ -16,6 +16,7 @@ from loadlab.analysis.summary import (
     Little,
     Load,
     Outage,
+    PhaseTimes,
     Reason,
     Reliability,
     SloResult,
@@ -67,6 +68,7 @@ def load(requests: int = 23_142, failures: int = 30, start: float = 4.0, end: fl
         latency(count=requests - failures) if requests > failures else None,
         latency(0.2, failures) if failures else None,
         {"HTTP 503 Service Unavailable": failures} if failures else {},
+        PhaseTimes(requests, 0.031, 14.7, 50, 2, 0.84, 3.2, 11.4, 6.02, {"api-1": requests}) if requests else None,
     )
 
 

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from loadlab.analysis import summarise
-from loadlab.analysis.recording import Event, EventKind, Recording, Status
+from loadlab.analysis.recording import Event, EventKind, Phases, Recording, Status
 from loadlab.report import html
 from tests import recordings
 from tests.report import folders
@@ -208,3 +208,18 @@ def test_many_workers_are_told_as_one() -> None:
     assert "all workers" in parsed.text()
     assert "worker-200" in parsed.text()
     assert len(page) < MOST_BYTES
+
+
+def test_where_the_time_goes_is_told_where_the_client_tells() -> None:
+    """With what the target says that it took itself beside what was waited, and the connections that were made."""
+    assert "Where the time goes" not in Parsed(page_of(recordings.plausible())).text()
+    recording = recordings.plausible()
+    for second in recording.seconds:
+        for cell in second.cells:
+            count = cell.ok.n if cell.ok else 0
+            cell.phases = Phases(
+                count, 30 * count, 8000 * count, connects=1, connect_us=2500, app=count, app_us=5000 * count
+            )
+    text = Parsed(page_of(recording)).text()
+    for said in ("Where the time goes", "8.00 ms", "5.00 ms", "2.50 ms"):
+        assert said in text

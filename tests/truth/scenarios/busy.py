@@ -3,10 +3,12 @@
 import random
 import time
 
-from locust import FastHttpUser, constant, task
+from locust import constant, task
+
+from loadlab.generator.http import LeanHttpUser
 
 
-class BusyUser(FastHttpUser):
+class BusyUser(LeanHttpUser):
     """Lists and adds, without a pause."""
 
     wait_time = constant(0)

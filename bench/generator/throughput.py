@@ -1,0 +1,196 @@
+"""Requests/s of one generator core against a null target: LeanHttpUser and its peers, in turn, in the same run.
+
+    .lab/venv/bin/python bench/generator/throughput.py --rounds 5 --seconds 8
+    .lab/venv/bin/python bench/generator/throughput.py --asked post --kinds lean,fast --rounds 5
+
+Kinds: lean, fast (FastHttpUser), http (HttpUser), each as one Locust worker with loadlab loaded and the run recorded;
+wrk, hey, k6 where they are on the PATH. Each has 64 connections. `--asked` is get (an answer of 82 bytes), post (a
+JSON body, 204) or gzip (10 KB, packed).
+
+Wants nginx (Debian: nginx-light), taskset and two cores with nothing else on them. The generator has core 0; nginx,
+which counts the requests, and the master share core 1. The order of the kinds changes from round to round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from null_target import (
+    GENERATOR_CORE,
+    ROOT,
+    TARGET_CORE,
+    ask,
+    free_ports,
+    process,
+    served,
+    target,
+    until,
+)
+
+LOCUSTFILE = str(ROOT / "bench/generator/locustfile.py")
+PLUGIN = str(ROOT / "loadlab/generator/beside.py")
+LOCUST_KINDS = ("lean", "fast", "http")
+USERS = 64
+WARM_UP_S = 3.0
+TICKS = os.sysconf("SC_CLK_TCK")
+PATHS = {"get": "/tests", "post": "/post", "gzip": "/gzip"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one round of one kind gave: requests/s and µs of the generator's CPU time for each."""
+
+    throughput_rps: float
+    cpu_us: float
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time of a process so far, user's and system's."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def watch(url: str, pid: int, seconds: float) -> Measured:
+    """Count what a process that is warm does in some seconds."""
+    before, cpu_before, begun = served(url), cpu_s(pid), time.monotonic()
+    time.sleep(seconds)
+    requests, cpu, lasted = served(url) - before, cpu_s(pid) - cpu_before, time.monotonic() - begun
+    return Measured(requests / lasted, 1e6 * cpu / max(1, requests))
+
+
+def measure_locust(kind: str, asked: str, url: str, folder: Path, seconds: float) -> Measured:
+    """Measure one Locust worker, its run recorded."""
+    web, control = free_ports(), free_ports()
+    locust = (sys.executable, "-m", "locust", "-f", f"{PLUGIN},{LOCUSTFILE}", "--loglevel", "WARNING")
+    master = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(control))
+    ui = f"http://127.0.0.1:{web}"
+    results, log = folder / "results", folder / "locust.log"
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "RESULTS_DIR": str(results),
+        "LOCUST_HOST": url,
+        "SLO": "p95<450ms",
+    }
+    environment |= {"CLIENT": kind, "ASKED": asked, "TARGET_METRICS": f"{url}/count"}  # no such page: it is not watched
+    with ExitStack() as running:
+        web_options = ("--web-host", "127.0.0.1", "--web-port", str(web))
+        running.enter_context(process(TARGET_CORE, *locust, *master, *web_options, log=log, **environment))
+        joins = ("--worker", "--master-host", "127.0.0.1", "--master-port", str(control))
+        worker = running.enter_context(process(GENERATOR_CORE, *locust, *joins, log=log, **environment))
+        until("a worker", lambda: json.loads(ask(f"{ui}/stats/requests"))["workers"])
+        ask(f"{ui}/swarm", user_count=USERS, spawn_rate=USERS, host=url)
+        time.sleep(WARM_UP_S)
+        measured = watch(url, worker.pid, seconds)
+        failed = json.loads(ask(f"{ui}/stats/requests"))["fail_ratio"]
+        ask(f"{ui}/stop", reason="enough")
+    if failed or not list(results.glob("*/timeline.jsonl")):
+        raise SystemExit(f"{kind}: {failed:.1%} failed, or nothing was recorded: {log.read_text()}")
+    shutil.rmtree(results, ignore_errors=True)
+    return measured
+
+
+def command(kind: str, asked: str, url: str, folder: Path, seconds: float) -> tuple[str, ...]:
+    """Return how a peer that is no Locust is started, for so many seconds."""
+    at, body = url + PATHS[asked], '{"name": "load testing", "description": "how much it takes"}'
+    lasts = f"{seconds:.0f}s"
+    packed = "Accept-Encoding: gzip"
+    if kind == "wrk":
+        script = folder / "post.lua"
+        script.write_text(
+            f'wrk.method = "POST"\nwrk.body = \'{body}\'\nwrk.headers["Content-Type"] = "application/json"\n'
+        )
+        return (
+            "wrk",
+            "-t1",
+            f"-c{USERS}",
+            f"-d{lasts}",
+            "-H",
+            packed,
+            *(("-s", str(script)) if asked == "post" else ()),
+            at,
+        )
+    if kind == "hey":
+        posts = ("-m", "POST", "-T", "application/json", "-d", body) if asked == "post" else ()
+        return ("hey", "-cpus", "1", "-c", str(USERS), "-z", lasts, "-H", packed, *posts, at)
+    script = folder / "script.js"
+    call = f"http.post('{at}', '{body}', p)" if asked == "post" else f"http.get('{at}', p)"
+    script.write_text(
+        "import http from 'k6/http';\n"
+        "const p = { headers: { 'Content-Type': 'application/json', 'Accept-Encoding': 'gzip' } };\n"
+        f"export const options = {{ vus: {USERS}, duration: '{lasts}' }};\n"
+        f"export default function () {{ {call}; }}\n"
+    )
+    return ("k6", "run", "--quiet", "--no-usage-report", str(script))
+
+
+def measure_other(kind: str, asked: str, url: str, folder: Path, seconds: float) -> Measured:
+    """Measure a peer that is no Locust."""
+    asks = command(kind, asked, url, folder, seconds + 2 * WARM_UP_S)
+    with process(GENERATOR_CORE, *asks, log=folder / f"{kind}.log", GOMAXPROCS="1") as child:
+        time.sleep(WARM_UP_S)
+        return watch(url, child.pid, seconds)
+
+
+def versions(kinds: list[str]) -> str:
+    """Return what was measured, on what."""
+    known = {"lean": "locust", "fast": "geventhttpclient", "http": "requests"}
+    told = [f"{known[kind]} {version(known[kind])}" for kind in kinds if kind in known]
+    for kind, asks in (("wrk", ("wrk", "-v")), ("k6", ("k6", "version"))):
+        if kind in kinds:
+            done = subprocess.run(asks, capture_output=True, text=True, check=False)
+            told.append((done.stdout or done.stderr).splitlines()[0])
+    cpu = next(
+        (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        "?",
+    )
+    return f"{', '.join(told)}; Python {platform.python_version()}, gevent {version('gevent')}; {cpu}, {os.cpu_count()} cores"
+
+
+def main() -> int:
+    """Measure each kind in each round, and print each round and what they come to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--asked", choices=PATHS, default="get")
+    parser.add_argument("--kinds", default="lean,fast,http,wrk,hey,k6")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8)
+    options = parser.parse_args()
+    kinds = [kind for kind in options.kinds.split(",") if kind in LOCUST_KINDS or shutil.which(kind)]
+    print(versions(kinds))
+    rounds: list[dict[str, Measured]] = []
+    with tempfile.TemporaryDirectory(prefix="throughput-") as folder, target(Path(folder)) as url:
+        for number in range(options.rounds):
+            seen = {}
+            for kind in kinds[number % len(kinds) :] + kinds[: number % len(kinds)]:
+                measure = measure_locust if kind in LOCUST_KINDS else measure_other
+                seen[kind] = measure(kind, options.asked, url, Path(folder), options.seconds)
+            rounds.append(seen)
+            print(json.dumps({kind: round(one.throughput_rps) for kind, one in seen.items()}), flush=True)
+    for kind in kinds:
+        rates = [seen[kind].throughput_rps for seen in rounds]
+        ratios = [seen["lean"].throughput_rps / seen[kind].throughput_rps for seen in rounds if "lean" in seen]
+        cpu = statistics.median(seen[kind].cpu_us for seen in rounds)
+        spread = f"({min(rates):,.0f} to {max(rates):,.0f})"
+        line = f"{kind:5} {statistics.median(rates):8,.0f} requests/s {spread}, {cpu:6.1f} us of CPU"
+        if ratios and kind != "lean":
+            line += f"; lean is {statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
