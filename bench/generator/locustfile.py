@@ -13,7 +13,7 @@ if os.environ["CLIENT"] == "lean":
 NEW_TYPE = {"name": "load testing", "description": "how much it takes"}
 
 
-class BusyUser(CLIENTS[os.environ["CLIENT"]]):  # type: ignore
+class BusyUser(CLIENTS[os.environ["CLIENT"]]):  # type: ignore[misc]
     """Asks without a pause."""
 
     wait_time = constant(0)

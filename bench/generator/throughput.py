@@ -154,11 +154,10 @@ def versions(kinds: list[str]) -> str:
         if kind in kinds:
             done = subprocess.run(asks, capture_output=True, text=True, check=False)
             told.append((done.stdout or done.stderr).splitlines()[0])
-    cpu = next(
-        (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        "?",
-    )
-    return f"{', '.join(told)}; Python {platform.python_version()}, gevent {version('gevent')}; {cpu}, {os.cpu_count()} cores"
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.partition(": ")[2] for line in lines if "model name" in line), "?")
+    told += [f"Python {platform.python_version()}", f"gevent {version('gevent')}", f"{cpu}, {os.cpu_count()} cores"]
+    return "; ".join(told)
 
 
 def main() -> int:

@@ -13,11 +13,13 @@ import pytest
 
 from loadlab import cli
 from loadlab.analysis.recording import Status
-from loadlab.commands import following, reporting
+from loadlab.commands import following, reporting, screen
 from loadlab.report import overview
 from loadlab.rig.settings import known_names
 from tests.rig.fakes import RUN_ID, FakeMaster, FakeRig, Lab, NoReport, Said, document, packed, summary, write_run
 from tests.rig.rigs import Rig, bare_environment
+
+WIDTH = 120
 
 MakeRig = Callable[..., Rig]
 
@@ -74,6 +76,8 @@ def lab(bare: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     monkeypatch.chdir(bare)
     monkeypatch.setattr(following, "LOOK_EVERY_S", 0.02)
     monkeypatch.setattr(following, "TICK_S", 0.01)
+    for each in (screen.console, screen.aside):
+        monkeypatch.setattr(each, "_width", WIDTH)  # whatever the terminal's
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def run(*arguments: str) -> Said:

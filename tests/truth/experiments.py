@@ -305,7 +305,8 @@ def accuracy(lab: Lab, name: str, time_s: float = 10.0) -> Figures:
     for percentile in ("p50", "p95", "p99"):
         true_ms, seen_ms = served["percentiles_ms"][percentile], reported.percentiles_ms[percentile]
         figures |= {percentile: true_ms, f"{percentile}_off_percent": round(100 * (seen_ms / true_ms - 1), 2)}
-    return {"requests": served["count"], **figures, "lag_p99_ms": measured.lag_p99_ms, "server_lag_p99_ms": lag_ms(lab.truth())}
+    lags = {"lag_p99_ms": measured.lag_p99_ms, "server_lag_p99_ms": lag_ms(lab.truth())}
+    return {"requests": served["count"], **figures, **lags}
 
 
 def promise(lab: Lab, p95_ms: float, time_s: float = 15.0) -> tuple[SloResult, Measured]:
