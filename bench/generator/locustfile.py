@@ -11,9 +11,10 @@ if os.environ["CLIENT"] == "lean":
 
     CLIENTS["lean"] = LeanHttpUser
 NEW_TYPE = {"name": "load testing", "description": "how much it takes"}
+Chosen: Any = CLIENTS[os.environ["CLIENT"]]
 
 
-class BusyUser(CLIENTS[os.environ["CLIENT"]]):  # type: ignore[misc]
+class BusyUser(Chosen):  # type: ignore[misc]
     """Asks without a pause."""
 
     wait_time = constant(0)
