@@ -61,6 +61,9 @@ def test_percentiles_are_those_that_the_server_saw(two: Lab, name: str) -> None:
 def test_a_promise_is_judged_to_the_millisecond(two: Lab, p95_ms: float, outcome: Outcome, code: Exit) -> None:
     """p95<450ms holds for a server whose p95 is 446 ms, and not for one of 454 ms; Locust shows 450 for both."""
     result, measured = experiments.promise(two, p95_ms)
+    if measured.is_disturbed:  # it says itself that it cannot be believed, or not in full
+        assert measured.summary.exit_code in (code, Exit.INVALID_MEASUREMENT)
+        return
     assert result.outcome == outcome, result
     assert measured.summary.validity.level is Level.VALID, measured.reasons()
     assert measured.summary.exit_code == code

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from loadlab.analysis.recording import EventKind
 from loadlab.analysis.summary import Level, Verdict
 from loadlab.errors import Exit
 from tests.truth.container import TARGET, switch_network, truth_container
+from tests.truth.machine import StolenTime
 from tests.truth.process import Truth
 from tests.truth.runs import Master, Measured, add_scenarios, check_nothing_dropped, read, until
 
@@ -28,6 +29,20 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 WORKERS = 8
 CUT_S = 20.0
+TRIES = 4
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has run, and what it measured."""
+
+    process: subprocess.CompletedProcess[str]
+    measured: Measured
+
+    def check(self, expected: Exit) -> None:
+        """Check the exit code; 98 it is too where the host took the CPU away, and the run says what that did."""
+        allowed = (expected, Exit.INVALID_MEASUREMENT) if self.measured.is_disturbed else (expected,)
+        assert self.process.returncode in allowed, self.process.stdout + self.process.stderr
 
 
 @dataclass
@@ -70,6 +85,16 @@ class Measuring(Rig):
         process = self.start(*arguments)
         output, errors = process.communicate(timeout=300)
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+    def lab_run_in_quiet(self, *arguments: str) -> Done:
+        """Do `./lab run` to its end, again while the host alone keeps it from being valid."""
+        for _ in range(TRIES):
+            stolen = StolenTime()
+            done = self.lab_run(*arguments)
+            measured = replace(self.newest(), stolen=stolen.share())
+            if not measured.is_disturbed:
+                break
+        return Done(done, measured)
 
     def newest(self) -> Measured:
         """Read the newest run that ./lab has copied."""
@@ -147,7 +172,7 @@ def test_eight_workers_in_containers_drop_nothing(rig: Measuring, truth: Truth) 
 def test_a_starved_generator_gives_no_verdict(rig: Measuring, truth: Truth) -> None:
     """800 requests/s of a worker with a fifth of a core are invalid, exit 98, and the first line says why.
 
-    With all the core that one worker can use, the same load is valid.
+    With all the core that one worker can use, the same load is valid, as far as the machine is there.
     """
     truth.control(reset=True, delay={"kind": "instant"})
     arguments = ["--workers", "1", "--users", "80", "--spawn-rate", "40", "--time", "10s", "--scenario", "brisk"]
@@ -161,12 +186,9 @@ def test_a_starved_generator_gives_no_verdict(rig: Measuring, truth: Truth) -> N
     assert re.search(r"CPU|quota|held back|late", first), first
     rig.knobs |= {"WORKER_CPUS": "0"}
     rig.up(workers=1)
-    for _ in range(3):  # as often as something else is on the cores, which the run states
-        fed = rig.lab_run(*arguments, "--slo", "p95<5s")
-        if fed.returncode == Exit.OK:
-            break
-    assert fed.returncode == Exit.OK, fed.stdout + fed.stderr
-    assert rig.newest().summary.validity.level is Level.VALID, rig.newest().reasons()
+    fed = rig.lab_run_in_quiet(*arguments, "--slo", "p95<5s")
+    fed.check(Exit.OK)
+    assert fed.measured.is_disturbed or fed.measured.summary.validity.level is Level.VALID, fed.measured.reasons()
 
 
 def verdict_line(output: str) -> str:
@@ -185,24 +207,32 @@ def served_by_the_api(rig: Rig) -> int:
 
 
 def test_the_api_and_the_report_agree(rig: Measuring) -> None:
-    """0: eight workers, the lab's own scenario and promises; the API's own counters say what the report says."""
+    """The API's own counters say what the report says, whatever else is on the cores."""
     rig.up(workers=WORKERS)
     before = served_by_the_api(rig)
     done = rig.lab_run("--users", "80", "--spawn-rate", "40", "--time", "10s", "--workers", "8")
-    assert done.returncode == Exit.OK, done.stdout + done.stderr
     measured = rig.newest()
     served = served_by_the_api(rig) - before
+    assert done.returncode in (Exit.OK, Exit.INVALID_MEASUREMENT), done.stdout + done.stderr
     assert measured.recorded == measured.reported == measured.summary.validity.accounting.served == served > 600
     for name in ("run.json", "timeline.jsonl", "events.jsonl", "summary.json", "report.html", "junit.xml"):
         assert (measured.path / name).stat().st_size > 0, name
-    assert measured.summary.verdict is Verdict.PASS
+
+
+def test_promises_that_are_kept_exit_0(rig: Measuring) -> None:
+    """0: eight workers, the lab's own scenario and promises."""
+    rig.up(workers=WORKERS)
+    done = rig.lab_run_in_quiet("--users", "80", "--spawn-rate", "40", "--time", "10s", "--workers", "8")
+    done.check(Exit.OK)
+    assert done.measured.is_disturbed or done.measured.summary.verdict is Verdict.PASS
 
 
 def test_a_broken_promise_exits_99(rig: Measuring) -> None:
     """99: no API answers within a tenth of a millisecond."""
     rig.up(workers=2)
-    done = rig.lab_run("--users", "20", "--spawn-rate", "20", "--time", "6s", "--slo", "p50<0.1ms")
-    assert done.returncode == Exit.SLO_FAILED, done.stdout + done.stderr
+    rig.lab_run_in_quiet("--users", "20", "--spawn-rate", "20", "--time", "6s", "--slo", "p50<0.1ms").check(
+        Exit.SLO_FAILED
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--slo", "p95<fast"], ["--users", "0"], ["--shape", "square"]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from loadlab.analysis.summary import Summary
 from loadlab.rig import master
 from loadlab.runfolder import RunFolder
 from tests.schemas import check_folder
+from tests.truth.machine import RAN_LATE, STOLEN_MOST, StolenTime, is_disturbed
 from tests.truth.process import Truth
 
 T = TypeVar("T")
@@ -54,11 +55,23 @@ def add_scenarios(checkout: Path) -> Path:
 
 @dataclass(frozen=True)
 class Measured:
-    """A run that has ended, and what was said of it."""
+    """A run that has ended, and what was said of it. `stolen` is the share of CPU time that the host took meanwhile."""
 
     path: Path
     recording: Recording
     summary: Summary
+    stolen: float = 0.0
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Tell whether the host alone kept it from being valid."""
+        return is_disturbed(self.summary, self.stolen)
+
+    @property
+    def ran_late(self) -> bool:
+        """Tell whether the host took CPU away, and the generator says that it was late, whatever else it says."""
+        late = {reason.code for reason in self.summary.validity.reasons} & RAN_LATE
+        return self.stolen > STOLEN_MOST and bool(late)
 
     @property
     def recorded(self) -> int:
@@ -144,9 +157,10 @@ class Master(master.Master):
 
     def measure(self, to: Path, *, planned_s: float, **plan: Any) -> Measured:
         """Start a run, wait for its report, and return what it recorded."""
+        stolen = StolenTime()
         run = self.start(**plan)
         self.wait_reported(run, planned_s)
-        return self.read(run, to)
+        return replace(self.read(run, to), stolen=stolen.share())
 
 
 def check_nothing_dropped(measured: Measured, truth: Truth) -> None:
