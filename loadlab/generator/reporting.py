@@ -31,6 +31,8 @@ REPORT, BEGIN, ACK = "lab-report", "lab-begin", "lab-ack"
 AGAIN_AFTER_S = 2.0
 SILENT_AFTER_S = 4.0
 SETTLE_S = 0.02  # after a full second, for what ended in it
+USERS_BEFORE_S = 0.01  # the end of a second they are counted: a stop at its end takes some away before the report
+LEAST_WAIT_S = 0.001
 LAST_WORD_S = 5.0
 MOST_KEPT = 3600  # reports: an hour without the master
 
@@ -63,6 +65,7 @@ class Reporter:
         self._best_trip_s = float("inf")
         self._answered_at = time.monotonic()
         self._sampled_at, self._busy_s = 0.0, 0.0
+        self._users = 0
 
     @property
     def is_acknowledged(self) -> bool:
@@ -102,13 +105,21 @@ class Reporter:
         """Report after each full second, and once more what was not acknowledged."""
         self._greet()
         while True:
-            now = self.recorder.now()
-            if self._begun.wait(max(SETTLE_S, int(now) + 1 - now + SETTLE_S)):
-                self._begun.clear()  # the clock was set anew
+            second = int(self.recorder.now()) + 1
+            if self._is_begun_before(second - USERS_BEFORE_S):
+                continue
+            self._users = self.runner.user_count
+            if self._is_begun_before(second + SETTLE_S):
                 continue
             if self.run is not None and not self.final:
                 self._send_new()
             self._send_again()
+
+    def _is_begun_before(self, at: float) -> bool:
+        """Wait until a time of the run, and tell whether another run began meanwhile: the clock was set anew."""
+        is_begun = self._begun.wait(max(LEAST_WAIT_S, at - self.recorder.now()))
+        self._begun.clear()
+        return bool(is_begun)
 
     def finish(self) -> None:
         """Send the last report of the run: the users have stopped."""
@@ -176,7 +187,7 @@ class Reporter:
             "final": self.final,
             "through": int(now) if self.final else int(now) - 1,
             "seconds": seconds,
-            "users": self.runner.user_count,
+            "users": self.runner.user_count if self.final else self._users,
             "in_flight": round(in_flight, 3),
             "health": vars(self.health.sample()),
             "clock_offset_s": round(self._offset_s, 4),

@@ -155,6 +155,17 @@ def test_each_second_is_reported_soon_after_it_is_over(desk: Desk) -> None:
     assert (first["users"], set(first["who"])) == (3, {"host", "pid"})
 
 
+def test_users_are_those_of_the_second_that_is_told(desk: Desk) -> None:
+    """A stop that comes as a second is over takes users away before its report: they ran in it all the same."""
+    desk.begin()
+    desk.world.run(1.005)
+    desk.worker.user_count = 1
+    desk.world.run(0.1)
+    assert [one["users"] for one in desk.worker.sent] == [3]
+    desk.world.run(1.0)
+    assert [one["users"] for one in desk.worker.sent] == [3, 1]
+
+
 def test_what_a_worker_says_fits_the_collector(desk: Desk) -> None:
     """Whatever the two agree on, a real report is taken in, as is its last one."""
     desk.begin()
