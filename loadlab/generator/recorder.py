@@ -100,13 +100,8 @@ class Phases:
             self.timed += 1
             self.wait_s += first_byte - sent
             self.send_s += sent - response.began
-            lowered = response.lowered
-            if b"\r\nserver-timing:" in lowered:
-                self._add_server_timing(response.header("server-timing") or "")
-            if b"\r\nx-instance:" in lowered:
-                instance = _plain(response.header("x-instance"))
-                if instance in self.instances or len(self.instances) < MOST_INSTANCES:
-                    self.instances[instance] = self.instances.get(instance, 0) + 1
+            if response.head.tells:
+                self._add_told(response)
         if response.connect_s or response.reconnects:
             self._add_connecting(response)
 
@@ -124,6 +119,15 @@ class Phases:
         self.connect_max_us = max(self.connect_max_us, int(connect_s * 1e6))
         if response.first_byte:
             self.send_s -= connect_s
+
+    def _add_told(self, response: Any) -> None:
+        """Add what the target tells of itself."""
+        self._add_server_timing(response.header("server-timing") or "")
+        instance = response.header("x-instance")
+        if instance is not None:
+            instance = _plain(instance)
+            if instance in self.instances or len(self.instances) < MOST_INSTANCES:
+                self.instances[instance] = self.instances.get(instance, 0) + 1
 
     def _add_server_timing(self, text: str) -> None:
         """Add what a server says that it took itself (W3C Server Timing): the metrics app and db, in ms."""

@@ -211,7 +211,8 @@ def attach(environment: Environment, runner: WorkerRunner) -> Reporter:
     for session_class in (HttpSession, FastHttpSession):
         reporter.flow.watch(session_class)
     LeanHttpSession.flow = reporter.flow
-    environment.events.request.add_listener(reporter.recorder.on_request)
+    listener = environment.events.request.add_listener(reporter.recorder.on_request)
+    LeanHttpSession.listeners = [listener]
     stop = runner.stop
 
     def stop_and_finish() -> None:

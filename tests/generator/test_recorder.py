@@ -16,6 +16,7 @@ from locust.exception import CatchResponseError, ResponseError
 
 from loadlab.analysis.histogram import LONGEST_US, bucket_of
 from loadlab.generator import recorder
+from loadlab.generator.http.head import head_of
 from loadlab.generator.recorder import KIND_LENGTH, OTHERS, Recorder, Tally, kind_of, packed
 from tests.generator.fakes import Clock, sent
 
@@ -283,12 +284,9 @@ class Told:
         self.began = 10.0
         self.sent = self.began + self.connect_s + 0.001
         self.first_byte = self.sent + 0.02 if answered else 0.0
-        self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.lowered = "".join(f"\r\n{name}: {value}" for name, value in self._headers.items()).encode()
-
-    def header(self, name: str) -> str | None:
-        """Return a header."""
-        return self._headers.get(name)
+        lines = ["HTTP/1.1 200 OK", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+        self.head = head_of("\r\n".join(lines).encode())
+        self.header = self.head.header
 
 
 def test_phases_are_added_up() -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
-
 from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 from httptools import HttpParserError, HttpResponseParser
 
+from loadlab.generator.http import head as heads
+from loadlab.generator.http.head import Head, head_of
+
 END_OF_HEAD = b"\r\n\r\n"
 LEAST_INTERIM, SWITCHED, LEAST_FINAL = 100, 101, 200
-_CLOSES = re.compile(rb"\r\nconnection:[^\r]*\bclose\b")
-_CODED = re.compile(rb"\r\ntransfer-encoding:([^\r]*)")
 
 
 class Answer:
     """What has been read of the answer that a connection waits for; made once a connection and used again.
 
-    `head` is the status line and header lines of the final answer, `body` what was announced as its content, still
+    `head` is that of the final answer, heads.NONE before it is there, `body` what was announced as its content, still
     encoded. `is_reusable` tells whether the connection can carry another request.
     """
 
@@ -33,7 +32,6 @@ class Answer:
         "head",
         "is_complete",
         "is_reusable",
-        "lowered",
         "most_body",
         "most_head",
         "status",
@@ -57,8 +55,7 @@ class Answer:
         self._size = 0
         self._idle_bytes = 0
         self.status = 0
-        self.head = b""
-        self.lowered = b""
+        self.head: Head = heads.NONE
         self.body = b""
         self.is_complete = False
         self.is_reusable = False
@@ -69,7 +66,7 @@ class Answer:
         Raises:
             HTTPParseError: it is no answer of HTTP/1, or one that is refused: ambiguous in length, or too long.
         """
-        if not self.head:
+        if self.head is heads.NONE:
             self._raw = self._raw + data if self._raw else data
         size = self._size
         try:
@@ -91,13 +88,13 @@ class Answer:
             HTTPConnectionClosed: before the first byte.
             HTTPParseError: before the end.
         """
-        if not self._raw and not self.head:
+        if not self._raw and self.head is heads.NONE:
             raise HTTPConnectionClosed("connection closed before the answer began")
         if not self.status:
             raise HTTPParseError("connection closed before end of the headers")
         if self.status < LEAST_FINAL:
             raise HTTPParseError("connection closed after interim response")
-        if b"\r\ncontent-length:" in self.lowered or b"\r\ntransfer-encoding:" in self.lowered:
+        if self.head.has_length:
             raise HTTPParseError(f"connection closed in the middle of the body, {self._size} bytes of which had come")
         self.is_complete = True
         self.is_reusable = False
@@ -129,7 +126,7 @@ class Answer:
         if self._is_head:
             self.is_complete = True
             # The parser would say no for want of a length, which an answer to HEAD need not have.
-            self.is_reusable = self.head.startswith(b"HTTP/1.1") and not _CLOSES.search(self.lowered)
+            self.is_reusable = self.head.raw.startswith(b"HTTP/1.1") and not self.head.closes
         else:
             self.is_reusable = parser.should_keep_alive()  # type: ignore[union-attr] # later it always says no
 
@@ -156,23 +153,23 @@ class Answer:
 
     def _cut_head(self) -> None:
         """Keep the bytes of the head of the final answer, the `_begun`th of what came; lines before it may be empty."""
-        raw = self._raw.lstrip(b"\r\n")
+        raw = self._raw
+        if self._begun > 1 or raw[0] in b"\r\n":
+            raw = self._after_interim(raw)
         end = raw.find(END_OF_HEAD)
-        for _ in range(self._begun - 1):
-            raw = raw[end:].lstrip(b"\r\n")
-            end = raw.find(END_OF_HEAD)
-        self.head = head = raw[:end] if end >= 0 else raw
-        self.lowered = lowered = head.lower()
+        found = raw[:end] if end >= 0 else raw
         self._raw = b""
-        if len(head) > self.most_head:
+        if len(found) > self.most_head:
             raise self._refuse(f"more than {self.most_head} bytes of headers")
-        if not head.startswith(b"HTTP/1."):
-            raise self._refuse(f"the version is not HTTP/1: {head[:8].decode('latin-1')!r}")
-        if b"\r\ntransfer-encoding:" in lowered and [one.strip(b" ") for one in _CODED.findall(lowered)] != [
-            b"chunked"
-        ]:
-            # What is not in chunks has no end but the connection's; what is in something else besides is not undone.
-            raise self._refuse("a transfer encoding other than chunked")
+        self.head = head_of(found)
+        if self.head.refused:
+            raise self._refuse(self.head.refused)
+
+    def _after_interim(self, raw: bytes) -> bytes:
+        raw = raw.lstrip(b"\r\n")
+        for _ in range(self._begun - 1):
+            raw = raw[raw.find(END_OF_HEAD) :].lstrip(b"\r\n")
+        return raw
 
     def _refuse(self, why: str) -> HTTPParseError:
         self._refused = HTTPParseError(f"no valid HTTP answer: {why}")

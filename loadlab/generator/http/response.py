@@ -15,12 +15,14 @@ from geventhttpclient.url import URL
 from locust.contrib.fasthttp import FastRequest, ResponseContextManager
 
 from loadlab.generator.http import content
+from loadlab.generator.http import head as heads
+from loadlab.generator.http.head import Head
 
 
 class LeanResponse(ResponseContextManager):
     """An answer that came, whatever its status.
 
-    `head` are its status line and headers as they came, `lowered` the same in lower case. Times are in s on the
+    `head` has its status line and headers. Times are in s on the
     performance counter: `began` is when the request was asked for, `connect_s` how long making a connection took (0
     where one was there), `sent` when all of it had been sent, `first_byte` and `ended` when the answer came.
     `connects` counts them, `reconnects` the connections that were found closed on the way. The request's time in the
@@ -31,7 +33,7 @@ class LeanResponse(ResponseContextManager):
     content: bytes = b""
     url: str | None = None
     error: BaseException | None = None
-    head = lowered = b""
+    head: Head = heads.NONE
     began = connect_s = sent = first_byte = ended = 0.0
     connects = reconnects = 0
     tells_phases = True  # the recorder asks whether all this is there
@@ -50,7 +52,7 @@ class LeanResponse(ResponseContextManager):
     def headers(self) -> Headers:  # type: ignore[override]
         """Return the headers; names in any case, a name that came more than once has a list of values."""
         if self._headers is None:
-            self._headers = parse_headers(self.head)
+            self._headers = parse_headers(self.head.raw)
         return self._headers
 
     @property
@@ -75,7 +77,7 @@ class LeanResponse(ResponseContextManager):
     @property
     def reason(self) -> str:
         """Return what the status line says besides the number."""
-        return self.head.partition(b"\r\n")[0].decode("latin-1").partition(" ")[2].partition(" ")[2]
+        return self.head.raw.partition(b"\r\n")[0].decode("latin-1").partition(" ")[2].partition(" ")[2]
 
     @property
     def stream(self) -> BytesIO:  # type: ignore[override]
@@ -115,17 +117,7 @@ class LeanResponse(ResponseContextManager):
 
     def header(self, name: str) -> str | None:
         """Return the values of a header, joined by commas; None where it did not come. `name` is in lower case."""
-        lowered, sought = self.lowered, f"\r\n{name}:".encode()
-        at = lowered.find(sought)
-        if at < 0:
-            return None
-        values = []
-        while at >= 0:
-            begin = at + len(sought)
-            end = lowered.find(b"\r\n", begin)
-            values.append(self.head[begin : end if end >= 0 else None].strip().decode("latin-1"))
-            at = lowered.find(sought, begin)
-        return ", ".join(values)
+        return self.head.header(name)
 
     def decode(self, most_bytes: int) -> None:
         """Undo the content's encoding; where that cannot be done, it stays as it is and `error` says why."""

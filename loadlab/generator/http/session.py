@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import gevent.ssl
@@ -56,6 +56,7 @@ class LeanHttpSession(FastHttpSession):
     """
 
     flow = Flow()
+    listeners: ClassVar[list[Callable[..., None]]] = []  # the recorder's, which takes what it needs by position
     cookiejar: Jar
     _auth_header: str | None = None
 
@@ -174,26 +175,31 @@ class LeanHttpSession(FastHttpSession):
             )
         if getattr(self.user, "lab_is_killed", False):  # see mends.start_nothing_once_killed
             raise GreenletExit
-        start_time = time.time()
         written, sent = self._prepare(method, url, data, headers, auth, json, params, files)
         most = self._max_redirects if max_redirects is None else max_redirects
         response = self._ask(written, sent, most if allow_redirects else None)
-        response._request_event = self.request_event
-        response.request_meta = meta = {
+        time_ms = (response.ended - response.began - response.connect_s) * 1000
+        event, called = self.request_event, name or self.request_name or url
+        length = len(response.content or b"")
+        if not catch_response and event._handlers == self.listeners:
+            # Nobody else listens: what they would be told need not be written down first.
+            self.listeners[0](method, called, time_ms, length, response.error, response)
+            return response
+        meta = {
             "request_type": method,
-            "name": name or self.request_name or url,
+            "name": called,
             "context": self._contexts(context) if context or self._adds_context else {},
             "response": response,
             "exception": response.error,
-            "start_time": start_time,
+            "start_time": time.time() - (clock() - response.began),
             "url": written.url,
-            "response_length": len(response.content or b""),
-            "response_time": (response.ended - response.began - response.connect_s) * 1000,
+            "response_length": length,
+            "response_time": time_ms,
         }
         if catch_response:
-            response._catch_response = True
+            response._catch_response, response._request_event, response.request_meta = True, event, meta
         else:
-            self.request_event.fire(**meta)
+            event.fire(**meta)
         return response
 
     # --- What is sent --------------------------------------------------------------------------------------------
@@ -300,17 +306,16 @@ class LeanHttpSession(FastHttpSession):
             pool.drop(connection)
             raise
         response.status_code = answer.status
-        response.head = answer.head
-        lowered = response.lowered = answer.lowered
+        response.head = head = answer.head
         response.sent = connection.sent
         response.first_byte = connection.first_byte
         response.ended = connection.ended
         response.content = answer.body
         pool.give_back(connection)
-        if b"\r\nset-cookie:" in lowered:
+        if head.sets_cookies:
             asked = FastRequest(response.url or "", headers=Headers())
             self.cookiejar.extract_cookies(response, asked)  # type: ignore[arg-type] # it has what is asked for
-        if b"\r\ncontent-encoding:" in lowered:
+        if head.is_encoded:
             response.decode(self._habits.limits.body_bytes)
 
     def _once_more(  # noqa: PLR0917

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from http.cookiejar import CookieJar
+from typing import Any
 
 import gevent.ssl
 from geventhttpclient.connectionpool import SSLConnectionPool, init_ssl_context
@@ -12,11 +13,13 @@ from locust.contrib.fasthttp import FastHttpUser, LocustUserAgent
 from locust.env import Environment
 from locust.exception import StopTest
 from locust.user import User
+from locust.user.task import DefaultTaskSet
 
 from loadlab.generator.http.agent import SingleMindedAgent
 from loadlab.generator.http.connection import Limits, Proxy
 from loadlab.generator.http.pool import Habits
 from loadlab.generator.http.session import LeanHttpSession
+from loadlab.generator.http.tasks import Tasks
 
 TRUSTED = SSLConnectionPool.default_options["ca_certs"]
 _contexts: dict[bool, ssl.SSLContext] = {}
@@ -41,6 +44,18 @@ class LeanHttpUser(FastHttpUser):
     """A longer body of an answer, before or after its encoding is undone, is a failure."""
 
     abstract = True
+
+    lab_is_killed = False  # see mends.start_nothing_once_killed
+    _tasks: Any = None
+
+    @property
+    def _taskset_instance(self) -> Any:
+        """What Locust has for the user's tasks: User.run makes one of its own, in place of which ours is used."""
+        return self._tasks
+
+    @_taskset_instance.setter
+    def _taskset_instance(self, given: Any) -> None:
+        self._tasks = Tasks(self) if type(given) is DefaultTaskSet else given
 
     def __init__(self, environment: Environment) -> None:
         """Make a user and its session.
