@@ -29,11 +29,12 @@ GZIP_CONTENT_BYTES = 10_000
 
 
 @contextmanager
-def process(core: int, *command: str, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command on one core until the block is left."""
+def process(core: int | None, *command: str, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command on one core, or on any, until the block is left."""
+    pinned = () if core is None else ("taskset", "--cpu-list", str(core))
     with log.open("ab") as output:
         child = subprocess.Popen(
-            ["taskset", "--cpu-list", str(core), *command],
+            [*pinned, *command],
             cwd=ROOT,
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,
@@ -91,6 +92,11 @@ def target(folder: Path) -> Iterator[str]:
 def served(url: str) -> int:
     """Return how many requests nginx has had: the third figure of the third line."""
     return int(ask(f"{url}/count").splitlines()[2].split()[2])
+
+
+def accepted(url: str) -> int:
+    """Return how many connections nginx has accepted: the first figure of the third line."""
+    return int(ask(f"{url}/count").splitlines()[2].split()[0])
 
 
 def _content() -> bytes:

@@ -1,4 +1,4 @@
-"""Users who ask again as soon as they are answered; which client asks for what is in $CLIENT and $ASKED."""
+"""Users who ask again $WAIT_S after they are answered; which client asks for what is in $CLIENT and $ASKED."""
 
 import os
 from typing import Any
@@ -15,9 +15,9 @@ Chosen: Any = CLIENTS[os.environ["CLIENT"]]
 
 
 class BusyUser(Chosen):  # type: ignore[misc]
-    """Asks without a pause."""
+    """Asks, with that pause."""
 
-    wait_time = constant(0)
+    wait_time = constant(float(os.environ["WAIT_S"]))
 
     if os.environ["ASKED"] == "post":
 

@@ -4,8 +4,8 @@
     .lab/venv/bin/python bench/generator/throughput.py --asked post --kinds lean,fast --rounds 5
 
 Kinds: lean, fast (FastHttpUser), http (HttpUser), each as one Locust worker with loadlab loaded and the run recorded;
-wrk, hey, k6 where they are on the PATH. Each has 64 connections. `--asked` is get (an answer of 82 bytes), post (a
-JSON body, 204) or gzip (10 KB, packed).
+fast-alone and http-alone, Locust as it comes, with nothing of loadlab's; wrk, hey, k6 where they are on the PATH. Each
+has 64 connections. `--asked` is get (an answer of 82 bytes), post (a JSON body, 204) or gzip (10 KB, packed).
 
 Wants nginx (Debian: nginx-light), taskset and two cores with nothing else on them. The generator has core 0; nginx,
 which counts the requests, and the master share core 1. The order of the kinds changes from round to round.
@@ -23,31 +23,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from null_target import (
-    GENERATOR_CORE,
-    ROOT,
-    TARGET_CORE,
-    ask,
-    free_ports,
-    process,
-    served,
-    target,
-    until,
-)
+from fleet import cpu_s, fleet
+from null_target import GENERATOR_CORE, process, served, target
 
-LOCUSTFILE = str(ROOT / "bench/generator/locustfile.py")
-PLUGIN = str(ROOT / "loadlab/generator/beside.py")
-LOCUST_KINDS = ("lean", "fast", "http")
+LOCUST_KINDS = ("lean", "fast", "http", "fast-alone", "http-alone")
 USERS = 64
 WARM_UP_S = 3.0
-TICKS = os.sysconf("SC_CLK_TCK")
 PATHS = {"get": "/tests", "post": "/post", "gzip": "/gzip"}
 
 
@@ -59,12 +46,6 @@ class Measured:
     cpu_us: float
 
 
-def cpu_s(pid: int) -> float:
-    """Return the CPU time of a process so far, user's and system's."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 def watch(url: str, pid: int, seconds: float) -> Measured:
     """Count what a process that is warm does in some seconds."""
     before, cpu_before, begun = served(url), cpu_s(pid), time.monotonic()
@@ -74,33 +55,17 @@ def watch(url: str, pid: int, seconds: float) -> Measured:
 
 
 def measure_locust(kind: str, asked: str, url: str, folder: Path, seconds: float) -> Measured:
-    """Measure one Locust worker, its run recorded."""
-    web, control = free_ports(), free_ports()
-    locust = (sys.executable, "-m", "locust", "-f", f"{PLUGIN},{LOCUSTFILE}", "--loglevel", "WARNING")
-    master = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(control))
-    ui = f"http://127.0.0.1:{web}"
-    results, log = folder / "results", folder / "locust.log"
-    environment = {
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        "RESULTS_DIR": str(results),
-        "LOCUST_HOST": url,
-        "SLO": "p95<450ms",
-    }
-    environment |= {"CLIENT": kind, "ASKED": asked, "TARGET_METRICS": f"{url}/count"}  # no such page: it is not watched
-    with ExitStack() as running:
-        web_options = ("--web-host", "127.0.0.1", "--web-port", str(web))
-        running.enter_context(process(TARGET_CORE, *locust, *master, *web_options, log=log, **environment))
-        joins = ("--worker", "--master-host", "127.0.0.1", "--master-port", str(control))
-        worker = running.enter_context(process(GENERATOR_CORE, *locust, *joins, log=log, **environment))
-        until("a worker", lambda: json.loads(ask(f"{ui}/stats/requests"))["workers"])
-        ask(f"{ui}/swarm", user_count=USERS, spawn_rate=USERS, host=url)
+    """Measure one Locust worker, its run recorded unless it is to be Locust alone."""
+    is_recorded = not kind.endswith("-alone")
+    client = kind.removesuffix("-alone")
+    with fleet(folder, url, is_recorded=is_recorded, CLIENT=client, ASKED=asked, WAIT_S=0) as rig:
+        rig.swarm(USERS, USERS, url)
         time.sleep(WARM_UP_S)
-        measured = watch(url, worker.pid, seconds)
-        failed = json.loads(ask(f"{ui}/stats/requests"))["fail_ratio"]
-        ask(f"{ui}/stop", reason="enough")
-    if failed or not list(results.glob("*/timeline.jsonl")):
-        raise SystemExit(f"{kind}: {failed:.1%} failed, or nothing was recorded: {log.read_text()}")
-    shutil.rmtree(results, ignore_errors=True)
+        measured = watch(url, rig.workers[0].pid, seconds)
+        failed = rig.fail_ratio()
+        rig.stop()
+        if failed or (is_recorded and not list(rig.results.glob("*/timeline.jsonl"))):
+            raise SystemExit(f"{kind}: {failed:.1%} failed, or nothing was recorded: {rig.log.read_text()}")
     return measured
 
 
@@ -164,7 +129,7 @@ def main() -> int:
     """Measure each kind in each round, and print each round and what they come to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--asked", choices=PATHS, default="get")
-    parser.add_argument("--kinds", default="lean,fast,http,wrk,hey,k6")
+    parser.add_argument("--kinds", default="lean,fast,fast-alone,http,wrk,hey,k6")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8)
     options = parser.parse_args()
@@ -184,7 +149,7 @@ def main() -> int:
         ratios = [seen["lean"].throughput_rps / seen[kind].throughput_rps for seen in rounds if "lean" in seen]
         cpu = statistics.median(seen[kind].cpu_us for seen in rounds)
         spread = f"({min(rates):,.0f} to {max(rates):,.0f})"
-        line = f"{kind:5} {statistics.median(rates):8,.0f} requests/s {spread}, {cpu:6.1f} us of CPU"
+        line = f"{kind:10} {statistics.median(rates):8,.0f} requests/s {spread}, {cpu:6.1f} us of CPU"
         if ratios and kind != "lean":
             line += f"; lean is {statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
         print(line)

@@ -11,30 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from null_target import (
-    GENERATOR_CORE,
-    ROOT,
-    TARGET_CORE,
-    ask,
-    free_ports,
-    process,
-    served,
-    target,
-    until,
-)
+from fleet import fleet
+from null_target import served, target
 
-SCENARIO = str(ROOT / "bench/generator/locustfile.py")
-PLUGIN = str(ROOT / "loadlab/generator/beside.py")
 USERS = 20
 WARM_UP_S = 3.0
 TO_REACH = 0.95
@@ -42,31 +29,15 @@ TO_REACH = 0.95
 
 def measure(url: str, folder: Path, seconds: float, *, recorded: bool) -> float:
     """Return the requests/s that one worker makes once it is warm."""
-    web, control = free_ports(), free_ports()
-    files = f"{PLUGIN},{SCENARIO}" if recorded else SCENARIO
-    locust = (sys.executable, "-m", "locust", "-f", files, "--loglevel", "WARNING")
-    master = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(control))
-    ui = f"http://127.0.0.1:{web}"
-    results = folder / "results"
-    environment = {"PYTHONPATH": str(ROOT), "RESULTS_DIR": str(results), "LOCUST_HOST": url, "SLO": "p95<450ms"}
-    environment |= {"CLIENT": "fast", "ASKED": "get"}
-    environment |= {"TARGET_METRICS": f"{url}/count"}  # which is no such page: nothing is watched
-    with ExitStack() as running:
-        web_options = ("--web-host", "127.0.0.1", "--web-port", str(web))
-        log = folder / "locust.log"
-        running.enter_context(process(TARGET_CORE, *locust, *master, *web_options, log=log, **environment))
-        worker = ("--worker", "--master-host", "127.0.0.1", "--master-port", str(control))
-        running.enter_context(process(GENERATOR_CORE, *locust, *worker, log=log, **environment))
-        until("a worker", lambda: json.loads(ask(f"{ui}/stats/requests"))["workers"])
-        ask(f"{ui}/swarm", user_count=USERS, spawn_rate=USERS, host=url)
+    with fleet(folder, url, is_recorded=recorded, CLIENT="fast", ASKED="get", WAIT_S=0) as rig:
+        rig.swarm(USERS, USERS, url)
         time.sleep(WARM_UP_S)
         before, begun = served(url), time.monotonic()
         time.sleep(seconds)
         throughput = (served(url) - before) / (time.monotonic() - begun)
-        ask(f"{ui}/stop", reason="enough")
-    if recorded and not list(results.glob("*/timeline.jsonl")):
-        raise SystemExit(f"nothing was recorded: {log.read_text()}")
-    shutil.rmtree(results, ignore_errors=True)
+        rig.stop()
+        if recorded and not list(rig.results.glob("*/timeline.jsonl")):
+            raise SystemExit(f"nothing was recorded: {rig.log.read_text()}")
     return throughput
 
 
