@@ -2,7 +2,8 @@
 
     .lab/venv/bin/python bench/generator/latency.py --rounds 5 --seconds 20
 
-50 connections that ask a tenth of a second after they are answered, at nginx on another core. What wrk says is its own
+50 connections that ask a tenth of a second after they are answered, on average and at random, at nginx on another core:
+in step, each would wait for all the others in its own client. What wrk says is its own
 50th percentile; what the others say is p50 of their run's summary. Exits with 1 when the median of the differences from
 wrk is over 0.1 ms.
 """
@@ -33,7 +34,7 @@ KINDS = ("lean", "wrk", "fast")
 
 def of_locust(kind: str, url: str, folder: Path, seconds: float) -> tuple[float, float]:
     """Return p50 in ms and requests/s of a recorded run."""
-    with fleet(folder, url, CLIENT=kind, ASKED="get", WAIT_S=WAIT_S) as rig:
+    with fleet(folder, url, CLIENT=kind, ASKED="get", WAIT_S=WAIT_S, SPREAD=1) as rig:
         rig.swarm(USERS, USERS, url)
         time.sleep(seconds)
         rig.stop()
@@ -46,7 +47,7 @@ def of_locust(kind: str, url: str, folder: Path, seconds: float) -> tuple[float,
 def of_wrk(url: str, folder: Path, seconds: float) -> tuple[float, float]:
     """Return wrk's own median in ms, and requests/s as nginx counted them."""
     script = folder / "delay.lua"
-    script.write_text(f"function delay() return {WAIT_S * 1000:.0f} end\n")
+    script.write_text(f"function delay() return math.random(0, {2 * WAIT_S * 1000:.0f}) end\n")
     asks = ("wrk", "-t1", f"-c{USERS}", f"-d{seconds:.0f}s", "--latency", "-s", str(script), f"{url}/tests")
     before = served(url)
     done = subprocess.run(

@@ -183,7 +183,8 @@ class LeanHttpSession(FastHttpSession):
         length = len(response.content or b"")
         if not catch_response and event._handlers == self.listeners:
             # Nobody else listens: what they would be told need not be written down first.
-            self.listeners[0](method, called, time_ms, length, response.error, response)
+            for listener in self.listeners:
+                listener(method, called, time_ms, length, response.error, response)
             return response
         meta = {
             "request_type": method,

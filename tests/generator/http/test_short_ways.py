@@ -62,6 +62,14 @@ def test_the_recorder_alone_is_told_the_same(serve: Serve, be: Be, monkeypatch: 
     assert len(someone.told) == 2  # the others are told only where they listen
 
 
+def test_nobody_listens(serve: Serve, be: Be) -> None:
+    """Then nobody is told."""
+    someone = be(serve(ok()).url)
+    someone.client.request_event._handlers.clear()
+    assert someone.client.get("/").status_code == 200
+    assert someone.told == []
+
+
 def test_a_response_is_gone_when_nobody_has_it(serve: Serve, be: Be) -> None:
     """It holds itself in no ring: the collector would have to look for it."""
     someone = be(serve(ok()).url)
