@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from loadlab.analysis.evidence import invalid
 from loadlab.analysis.loads import Loads
 from loadlab.analysis.recording import Event, EventKind
 from loadlab.analysis.search import Ending, StepOutcome
 from loadlab.analysis.slo import Slo
 from loadlab.analysis.stages import SHORTEST_S, Seconds
 from loadlab.analysis.summary import Capacity, CapacityStep, Load, Reason, Verdict
-from loadlab.analysis.evidence import invalid
 from loadlab.analysis.wording import figure, listed, many
 
 HEADROOM = 0.8  # of the capacity is recommended: what is left takes a replica's loss, a burst, a slow minute
@@ -173,9 +173,7 @@ def _limiting(search: Found) -> str | None:
 
 def _throughput_at(users: int, steps: Sequence[CapacityStep]) -> float | None:
     """Return the throughput at so many users, on the line between the steps that were measured on either side."""
-    known = sorted(
-        {step.users: step.throughput_rps for step in steps if step.throughput_rps and _counts(step)}.items()
-    )
+    known = sorted({step.users: step.throughput_rps for step in steps if step.throughput_rps and _counts(step)}.items())
     below = [(0, 0.0), *(pair for pair in known if pair[0] <= users)][-1]
     above = next((pair for pair in known if pair[0] >= users), None)
     if above is None:

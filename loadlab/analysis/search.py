@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from loadlab.analysis.recording import Event, EventKind, Second
-from loadlab.analysis.wording import many, seconds as seconds_
+from loadlab.analysis.wording import many
+from loadlab.analysis.wording import seconds as seconds_
 
 SETTLE_S = 4  # thrown away once the users of a step are there
 SETTLE_AFTER_OVERLOAD_S = 6  # what waited in the overloaded target is answered first

@@ -77,13 +77,13 @@ def _end_s(run: Run, length: int) -> float:
     return min(float(length), max(run.duration_s, length - 1.0)) if run.duration_s is not None else float(length)
 
 
-def _stages(
-    promises: Sequence[Slo], evidence: Evidence, loads: Loads, *, is_search: bool
-) -> tuple[Stage, ...]:
+def _stages(promises: Sequence[Slo], evidence: Evidence, loads: Loads, *, is_search: bool) -> tuple[Stage, ...]:
     made = []
     for number, stage in enumerate(evidence.held, 1):
         seconds: Seconds = (stage.seconds,)
-        is_last = number == len(evidence.held) and not is_search  # what was unanswered at the stop was asked for in the last one
+        is_last = (
+            number == len(evidence.held) and not is_search
+        )  # what was unanswered at the stop was asked for in the last one
         results = promised.judged(promises, evidence, loads, seconds, is_last=is_last)
         made.append(Stage(number, stage.users, loads.load(seconds), results))
     return tuple(made)

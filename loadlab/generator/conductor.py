@@ -137,7 +137,9 @@ class Conductor:
             raise LabError(f"There is no scenario {plan.scenario!r}: choose one of {', '.join(known)}.")
         if plan.shape == "capacity" and self._own_shape is not None:
             name = type(self._own_shape).__name__
-            raise UsageError(f"The locustfile's own load shape {name} drives the load: no capacity can be searched for.")
+            raise UsageError(
+                f"The locustfile's own load shape {name} drives the load: no capacity can be searched for."
+            )
 
     def _open(self, plan: RunPlan, by: str) -> Chronicle:
         options = vars(self.environment.parsed_options) if self.environment.parsed_options else {}
