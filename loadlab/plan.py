@@ -51,11 +51,13 @@ def parse_span(text: str) -> float:
 class RunPlan(BaseModel):
     """One run. `time_s` is how long the load is held once its users are there: ramps come on top.
 
-    Of a search for the capacity `time_s` is the most that all of it may take, `users` the most that it may try, and
-    `spawn_rate` the least: a step's users are started within seconds. It begins with `start_users`, and ends when the
-    users that held and those that broke the promises are within `precision_percent`. None for `time_s` is without end, which only steady can be. `workers` is how many must be ready, exactly, before it
+    None for `time_s` is without end, which only steady can be. `workers` is how many must be ready, exactly, before it
     starts; None takes those that are there. `host` is the target, None the rig's own. The rest of the rig's Locust
     options are none of a plan's business.
+
+    Of a search for the capacity `users` is the most that it may try, from `start_users` on, `time_s` the most that all
+    of it may take, and `spawn_rate` the least: a step's users are started within seconds. It ends when the users that
+    held the promises and those that broke them are within `precision_percent`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

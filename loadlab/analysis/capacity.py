@@ -1,4 +1,4 @@
-"""What a search for the capacity found, from its events and the seconds of its steps. docs/capacity.md has the method."""
+"""What a search for the capacity found, by its events and the seconds of its steps. docs/capacity.md has the method."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from loadlab.analysis.stages import SHORTEST_S, Seconds
 from loadlab.analysis.summary import Capacity, CapacityStep, Load, Reason, Verdict
 from loadlab.analysis.wording import figure, listed, many
 
+COLLAPSED = "the target collapsed"
 HEADROOM = 0.8  # of the capacity is recommended: what is left takes a replica's loss, a burst, a slow minute
 
 
@@ -91,7 +92,7 @@ def capacity(search: Found | None, loads: Loads, promises: Sequence[Slo]) -> Cap
 
 
 def verdict(search: Found | None, reached: Verdict) -> Verdict:
-    """Return the verdict of a search, of which the promises on the window of its capacity alone would make `reached`."""
+    """Return the verdict of a search; `reached` is what the promises on the window of its capacity make it."""
     if search is None or reached is not Verdict.PASS:
         return reached
     if search.ending is Ending.NOT_RECOVERED:
@@ -168,7 +169,7 @@ def _limiting(search: Found) -> str | None:
     if not at_high:
         return None
     broken = at_high[-1].data["broken"]
-    return str(broken[0]) if broken else "the target collapsed"
+    return str(broken[0]) if broken else COLLAPSED
 
 
 def _throughput_at(users: int, steps: Sequence[CapacityStep]) -> float | None:
@@ -201,26 +202,27 @@ def _sentence(search: Found, at: Load | None, promises: Sequence[Slo]) -> str:
     """Return the answer in a sentence, as the one who reads the charts would say it."""
     promised = f"With {listed([slo.text for slo in promises])} this target" if promises else "This target"
     load = f" and {figure(at.throughput_rps)} requests/s" if at else ""
+    held, broke = many(search.low, "user"), _broke_words(search)
+    takes = f"{promised} takes {held}{load} on this machine"
+    last = many(int(search.steps[-1].data["users"]), "user") if search.steps else ""
+    none = f"no number of users was found to hold the promises; {broke}"
+    cut = f"{takes}, unconfirmed (the search was cut short); {broke}" if search.low else none
+    late = f"{takes}, unconfirmed (the time was up); {broke}" if search.low else f"{none} when the time was up"
+    sentences = {
+        None: cut,
+        Ending.FOUND: f"{takes}; {broke}",
+        Ending.TIME: f"{takes}; {broke}" if search.is_sure else late,
+        Ending.ALL_HELD: f"{promised} takes at least {held}{load}, the most that were to be tried: nothing broke",
+        Ending.NONE_HELD: f"{promised} takes not even one user: {_limiting(search)} broke",
+        Ending.GENERATOR: f"generator-limited at {last}: at least {held} hold, more could not be measured",
+        Ending.NOT_RECOVERED: f"{takes}; {broke}, and a minute after the load was taken away it had not come back",
+        Ending.FEW_SAMPLES: f"too few answers came to judge {last}; at least {held} hold",
+    }
+    return sentences[search.ending]
+
+
+def _broke_words(search: Found) -> str:
+    if search.high is None:
+        return "nothing broke"
     limiting = _limiting(search)
-    broke = f"at {many(search.high, 'user')} {limiting or 'a promise'} broke" if search.high else "nothing broke"
-    if limiting == "the target collapsed":
-        broke = f"at {many(search.high or 0, 'user')} it collapsed"
-    takes = f"{promised} takes {many(search.low, 'user')}{load} on this machine"
-    low = many(search.low, "user")
-    if search.ending is Ending.FOUND or (search.ending is Ending.TIME and search.is_sure):
-        return f"{takes}; {broke}"
-    if search.ending is Ending.ALL_HELD:
-        return f"{promised} takes at least {low}{load}, the most that were to be tried: nothing broke"
-    if search.ending is Ending.NONE_HELD:
-        return f"{promised} takes not even one user: {limiting} broke"
-    if search.ending is Ending.GENERATOR:
-        last = many(int(search.steps[-1].data["users"]), "user")
-        return f"generator-limited at {last}: the capacity is at least {low}, more could not be measured"
-    if search.ending is Ending.NOT_RECOVERED:
-        return f"{takes}; {broke}, and it had not come back a minute after the load was taken away"
-    if search.ending is Ending.FEW_SAMPLES:
-        return "too few answers came to judge a step: see its reason"
-    if not search.low:
-        return f"no number of users was found to hold; {broke}"
-    why = "the time was up before it was sure" if search.ending is Ending.TIME else "the search was cut short"
-    return f"{takes}, unconfirmed ({why}); {broke}"
+    return f"at {many(search.high, 'user')} {'it collapsed' if limiting == COLLAPSED else f'{limiting} broke'}"

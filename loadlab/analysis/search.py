@@ -97,7 +97,7 @@ Judge = Callable[[Sequence[Second], int], Judgement]
 
 @dataclass
 class Step:
-    """One number of users, tried. Times are in whole s since the run's start; None: the window never began, or ended."""
+    """One number of users, tried. Times are in whole s since the run's start; None: the window never began."""
 
     number: int
     phase: Phase

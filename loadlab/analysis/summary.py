@@ -277,7 +277,7 @@ class CapacityStep:
 class Capacity:
     """The most users, and their throughput, that hold the promises; None where that was not found, see `ending`.
 
-    `held_users` and `broke_users` are the bracket: the most that held (0: none), the fewest that broke (None: none did).
+    `held_users` and `broke_users` are the bracket: the most that held (0: none), the fewest that broke (None: none).
     `limiting` is the promise that broke first. `recommended_users` leaves headroom; `knee_users` is where throughput by
     response time is greatest. `recoveries_s` is how long the target took to answer again after each collapse.
     """
