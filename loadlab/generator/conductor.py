@@ -10,7 +10,6 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +202,7 @@ class Conductor:
         is_endless = plan.shape == "steady" and plan.time_s is None
         shape: PlanShape | SearchShape | None = None
         if plan.shape == "capacity":
-            shape = SearchShape(partial(searching.make, plan))
+            shape = SearchShape(searching.make(plan))
         elif not is_endless:
             shape = PlanShape(plan)
         if shape is not None:

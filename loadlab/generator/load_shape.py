@@ -61,19 +61,17 @@ class PlanShape(LoadTestShape):
 
 
 class SearchShape(LoadTestShape):
-    """Drives one run as the search for the capacity asks, then stops it."""
+    """Drives one run as a search for the capacity asks, then stops it. The search itself is fed by the run's record."""
 
     abstract = True
     use_common_options = True
 
-    def __init__(self, make: Callable[[], Search]) -> None:
+    def __init__(self, search: Search) -> None:
         super().__init__()
-        self._make = make
-        self.reset_time()
+        self.search = search
 
     def reset_time(self) -> None:
-        """Begin anew: Locust calls this at each start."""
-        self.search = self._make()
+        """Keep the search, which has no clock: Locust calls this in the midst of a start, too."""
 
     def tick(self) -> tuple[int, float] | None:
         """Return the users and the spawn rate of now, None at the end. Asked each second."""

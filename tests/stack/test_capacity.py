@@ -26,10 +26,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield opened
 
 
-def search(lab: Lab, *options: str) -> tuple[int, str, Measured]:
+def search(lab: Lab, scenario: str, *options: str) -> tuple[int, str, Measured]:
     """Search by the command, and return its exit code, what it printed, and what was recorded."""
     results = lab.rig.home / "results"
-    done = lab.rig.lab("capacity", "--scenario", "busy", *options, LAB_RESULTS=str(results))
+    done = lab.rig.lab("capacity", "--scenario", scenario, *options, LAB_RESULTS=str(results))
     return done.returncode, done.stdout, read(folders(results)[0].path)
 
 
@@ -38,7 +38,7 @@ def test_a_known_capacity_is_found(lab: Lab) -> None:
     known = KNOWN["fixed"]
     lab.truth.control(reset=True, **known.control)
     code, printed, measured = search(
-        lab, *("--slo", f"p95<{LIMIT_MS}ms", "--users", "1000", "--from", "120", "--precision", "15")
+        lab, "busy", *("--slo", f"p95<{LIMIT_MS}ms", "--users", "1000", "--from", "120", "--precision", "15")
     )
     assert code == Exit.OK, printed
     capacity = measured.summary.capacity
@@ -58,7 +58,7 @@ def test_a_known_capacity_is_found(lab: Lab) -> None:
 def test_a_capacity_beyond_the_generator_is_none(lab: Lab) -> None:
     """Workers without CPU end the search: what the target takes is not known, and not said."""
     lab.truth.control(reset=True, slots=0, delay={"kind": "instant"})
-    code, printed, measured = search(lab, "--slo", "p95<30s", "--users", "10000")
+    code, printed, measured = search(lab, "brisk", "--slo", "p95<30s", "--users", "10000", "--from", "640")
     assert code == Exit.INVALID_MEASUREMENT, printed
     assert "Generator-limited at" in printed
     assert measured.summary.capacity is not None
@@ -68,6 +68,6 @@ def test_a_capacity_beyond_the_generator_is_none(lab: Lab) -> None:
 def test_a_promise_that_nothing_keeps(lab: Lab) -> None:
     """Not even one user: the command says so, and fails."""
     lab.truth.control(reset=True, slots=0, random=False, delay={"kind": "fixed", "ms": 100})
-    code, printed, _ = search(lab, "--slo", "p95<50ms", "--users", "100", "--from", "2")
+    code, printed, _ = search(lab, "busy", "--slo", "p95<50ms", "--users", "100", "--from", "2")
     assert code == Exit.SLO_FAILED, printed
     assert "not even one user" in " ".join(printed.split())
