@@ -12,7 +12,7 @@ from rich.console import Console
 from typer import Argument, Option
 
 from loadlab import __version__
-from loadlab.commands import checks, rig, run, runs
+from loadlab.commands import checks, planning, rig, run, runs
 from loadlab.commands.planning import Asked
 from loadlab.errors import Exit, LabError
 
@@ -36,6 +36,15 @@ AsJson = Annotated[bool, Option("--json", help="As JSON, for programs.")]
 Replicas = Annotated[
     str | None, Option("--api", metavar="N", help="Replicas of the API, 1-20. Default: API_REPLICAS of .env.")
 ]
+Promises = Annotated[
+    list[str] | None,
+    Option("--slo", metavar="SLO", help="A promise such as 'p95<450ms'; repeatable. Default: SLO of .env."),
+]
+Scenario = Annotated[str | None, Option("--scenario", metavar="NAME", help="Which users. Default: SCENARIO of .env.")]
+Name = Annotated[str | None, Option("--name", metavar="TEXT", help="A name for the run, to find it again.")]
+Host = Annotated[str | None, Option("--host", metavar="URL", help="Another target. Default: TARGET_HOST of .env.")]
+AsSummary = Annotated[bool, Option("--json", help="Print the summary as JSON, and nothing else, to stdout.")]
+Keep = Annotated[bool, Option("--keep", help="Leave the rig up that this run brought up.")]
 EngineName = Annotated[str, Option("--engine", "-e", metavar="NAME", help="auto, compose or processes.")]
 
 
@@ -85,22 +94,15 @@ def run_one(
         ),
     ] = None,
     shape: Annotated[
-        str | None, Option("--shape", metavar="SHAPE", help="steady (the default), steps, spike or soak.")
+        str | None, Option("--shape", metavar="SHAPE", help="steady (the default), steps, spike, soak or capacity.")
     ] = None,
-    slo: Annotated[
-        list[str] | None,
-        Option("--slo", metavar="SLO", help="A promise such as 'p95<450ms'; repeatable. Default: SLO of .env."),
-    ] = None,
-    scenario: Annotated[
-        str | None, Option("--scenario", metavar="NAME", help="Which users. Default: SCENARIO of .env.")
-    ] = None,
-    name: Annotated[str | None, Option("--name", metavar="TEXT", help="A name for the run, to find it again.")] = None,
-    host: Annotated[
-        str | None, Option("--host", metavar="URL", help="Another target. Default: TARGET_HOST of .env.")
-    ] = None,
+    slo: Promises = None,
+    scenario: Scenario = None,
+    name: Name = None,
+    host: Host = None,
     engine: EngineName = "auto",
-    as_json: Annotated[bool, Option("--json", help="Print the summary as JSON, and nothing else, to stdout.")] = False,
-    keep: Annotated[bool, Option("--keep", help="Leave the rig up that this run brought up.")] = False,
+    as_json: AsSummary = False,
+    keep: Keep = False,
 ) -> None:
     """Run a load test and say whether the SLOs hold: exits with 0 pass, 99 fail, 98 invalid, 97 interrupted.
 
@@ -116,6 +118,58 @@ def run_one(
         scenario=scenario,
         name=name,
         host=host,
+        engine=engine,
+        as_json=as_json,
+        keep=keep,
+    )
+    raise typer.Exit(run.start(asked))
+
+
+@app.command()
+def capacity(
+    *,
+    workers: Workers = None,
+    slo: Promises = None,
+    users: Annotated[str, Option("--users", "-u", metavar="N", help="The most users to try.")] = planning.MOST_USERS,
+    start_users: Annotated[
+        str | None, Option("--from", metavar="N", help="Users of the first step. Default: 10.")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        Option("--precision", metavar="PERCENT", help="How near what held and what broke are to be. Default: 3."),
+    ] = None,
+    time: Annotated[
+        str | None, Option("--time", "-t", metavar="TIME", help="The most that the search may take. Default: 6m.")
+    ] = None,
+    spawn_rate: Annotated[
+        str | None,
+        Option(
+            "--spawn-rate", "-r", metavar="N", help="The least users started per second. Default: SPAWN_RATE of .env."
+        ),
+    ] = None,
+    scenario: Scenario = None,
+    name: Name = None,
+    host: Host = None,
+    engine: EngineName = "auto",
+    as_json: AsSummary = False,
+    keep: Keep = False,
+) -> None:
+    """Search for the most users that hold the SLOs, and their throughput: exits as run does.
+
+    Doubles the users until an SLO breaks, halves the gap, then holds both its ends for longer.
+    """
+    asked = Asked(
+        workers=workers,
+        users=users,
+        spawn_rate=spawn_rate,
+        time=time,
+        shape="capacity",
+        slos=tuple(slo or ()),
+        scenario=scenario,
+        name=name,
+        host=host,
+        start_users=start_users,
+        precision=precision,
         engine=engine,
         as_json=as_json,
         keep=keep,

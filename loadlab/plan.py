@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from loadlab.analysis import slo
 from loadlab.errors import UsageError
 
-SHAPES = ("steady", "steps", "spike", "soak")
-DEFAULT_TIME_S = {"steady": 60.0, "steps": 150.0, "spike": 120.0, "soak": 1800.0}
+SHAPES = ("steady", "steps", "spike", "soak", "capacity")
+DEFAULT_TIME_S = {"steady": 60.0, "steps": 150.0, "spike": 120.0, "soak": 1800.0, "capacity": 360.0}
+START_USERS = 10
+PRECISION_PERCENT = 3.0
 STEPS = 5
 # A spike: a fifth of the users, then all of them, then a fifth again; the shares of the time that each is held.
 SPIKE_BASE = 0.2
@@ -52,6 +54,10 @@ class RunPlan(BaseModel):
     None for `time_s` is without end, which only steady can be. `workers` is how many must be ready, exactly, before it
     starts; None takes those that are there. `host` is the target, None the rig's own. The rest of the rig's Locust
     options are none of a plan's business.
+
+    Of a search for the capacity `users` is the most that it may try, from `start_users` on, `time_s` the most that all
+    of it may take, and `spawn_rate` the least: a step's users are started within seconds. It ends when the users that
+    held the promises and those that broke them are within `precision_percent`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,8 +65,10 @@ class RunPlan(BaseModel):
     users: int = Field(ge=1, le=1_000_000, description="a whole number of users, 1-1000000")
     spawn_rate: float = Field(gt=0, le=10_000, description="users started per second, above 0, up to 10000")
     time_s: float | None = Field(None, ge=1, le=30 * 86_400, description="1 s to 30 days")
-    shape: Literal["steady", "steps", "spike", "soak"] = Field("steady", description=", ".join(SHAPES))
+    shape: Literal["steady", "steps", "spike", "soak", "capacity"] = Field("steady", description=", ".join(SHAPES))
     slos: tuple[str, ...] = Field(slo.DEFAULTS, description=slo.GRAMMAR)
+    start_users: int = Field(START_USERS, ge=1, le=1_000_000, description="a whole number of users, 1-1000000")
+    precision_percent: float = Field(PRECISION_PERCENT, ge=0.5, le=50, description="a percentage, 0.5-50")
     scenario: str | None = Field(None, description="the name of a scenario")
     workers: int | None = Field(None, ge=1, le=200, description="a whole number of workers, 1-200")
     name: str = Field("", pattern=r"^[\w .,()+=-]{0,60}$", description="up to 60 letters, digits and . , ( ) + = - _")
@@ -79,6 +87,10 @@ class RunPlan(BaseModel):
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
+        if self.shape == "capacity":
+            if not self.slos:
+                raise ValueError("slos is empty: without a promise there is no capacity. Give one, such as p95<450ms")
+            return self
         ramp_s = self.users / self.spawn_rate
         if ramp_s > LONGEST_RAMP_S:
             raise ValueError(
@@ -103,10 +115,14 @@ class RunPlan(BaseModel):
             base = max(1, round(users * SPIKE_BASE))
             holds = [share * (time_s or 0) for share in SPIKE_HOLDS]
             return tuple(Step(count, rate, held) for count, held in zip((base, users, base), holds, strict=True))
+        if self.shape == "capacity":
+            return ()  # each step follows from the last one
         return (Step(users, rate, time_s),)
 
     def planned_s(self) -> float | None:
         """Return how long the load takes in all, ramps included; None without an end."""
+        if self.shape == "capacity":
+            return self.time_s
         total, before = 0.0, 0
         for step in self.steps():
             if step.hold_s is None:

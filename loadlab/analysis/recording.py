@@ -42,6 +42,9 @@ class EventKind(StrEnum):
     RUN_ENDED = "run-ended"
     WARNING = "warning"
     FAULT = "fault"  # a fault that was injected on purpose
+    STEP = "step"  # a step of the search for the capacity came to its end; data: see search.Step
+    RECOVERED = "recovered"  # a target that had collapsed answers again; data: after_s
+    SEARCH_ENDED = "search-ended"  # data: ending (see search.Ending), low, high
 
 
 class Times(NamedTuple):

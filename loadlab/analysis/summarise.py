@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loadlab.analysis import capacity as capacities
 from loadlab.analysis import drift, health, reliability, stages, validity, verdict
-from loadlab.analysis.distribution import Distribution
-from loadlab.analysis.evidence import Evidence, read_lags
+from loadlab.analysis import promises as promised
+from loadlab.analysis.evidence import Evidence
 from loadlab.analysis.fleet import workers_most
-from loadlab.analysis.judge import Sample, Unanswered, judge
 from loadlab.analysis.loads import Loads, tallied
 from loadlab.analysis.recording import Recording, Run
 from loadlab.analysis.slo import Slo, parse
 from loadlab.analysis.stages import Held, Seconds
-from loadlab.analysis.summary import SloResult, Stage, Summary
-from loadlab.analysis.timeline import Key, Timeline, columns
+from loadlab.analysis.summary import Stage, Summary
+from loadlab.analysis.timeline import Timeline, columns
 
 
 def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summary:
@@ -28,15 +28,21 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
     promises = tuple(parse(text) for text in (run.slo if slos is None else slos))
     timeline = columns(recording.seconds)
     held = stages.held(recording.events, timeline.length)
-    window = stages.window(held, timeline.length)
-    quarters = drift.quarters(held)
-    loads = tallied(timeline, quarters or (), window, len(run.thresholds_us), _named(promises))
+    search = capacities.found(recording.events, timeline.length)
+    window = (search and search.window) or stages.window(held, timeline.length)
+    quarters = None if search else drift.quarters(held)
+    spans = (*(quarters or ()), *(stage.seconds for stage in held), *capacities.spans(search, timeline.length))
+    loads = tallied(timeline, spans, window, len(run.thresholds_us), promised.named(promises))
     whole = (range(timeline.length),)
     evidence = Evidence(recording, timeline, held, window, loads.all.over(whole))
-    found = validity.check(evidence)
-    results = _judged(promises, evidence, loads, window)
-    reached = verdict.verdict(results, found, run)
+    found = validity.check(evidence, capacities.doubts(search))
+    # What a search leaves unanswered is of users that were too many, not of the step that is judged.
+    results = promised.judged(promises, evidence, loads, window, is_last=search is None)
+    reached = capacities.verdict(search, verdict.verdict(results, found, run))
     measured = loads.load(window)
+    answer = capacities.capacity(search, loads, promises)
+    line = verdict.load_line(measured, _users(held, timeline))
+    sentence = answer.sentence if answer else None
     return Summary(
         run=run.id,
         name=str(run.plan.get("name") or ""),
@@ -44,12 +50,12 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
         partial=recording.partial,
         verdict=reached,
         exit_code=verdict.exit_code(reached, run),
-        headline=verdict.headline(reached, run, results, found, verdict.load_line(measured, _users(held, timeline))),
+        headline=verdict.headline(reached, run, results, found, line, sentence),
         validity=found,
         slos=results,
         totals=loads.load(whole, _end_s(run, timeline.length)),
         window=measured,
-        stages=_stages(promises, evidence, loads),
+        stages=_stages(promises, evidence, loads, is_search=search is not None),
         endpoints=loads.endpoints,
         reliability=reliability.reliability(timeline, evidence.totals, evidence.stop_s),
         workers=health.workers(evidence),
@@ -57,12 +63,8 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
         drift=drift.drift(evidence, loads, quarters),
         users_max=int(timeline.users.max(initial=0)),
         workers_max=workers_most(evidence),
+        capacity=answer,
     )
-
-
-def _named(promises: Sequence[Slo]) -> set[Key]:
-    """Return the endpoints that promises are about."""
-    return {(slo.method, slo.name) for slo in promises if slo.method is not None and slo.name is not None}
 
 
 def _users(held: Sequence[Held], timeline: Timeline) -> int:
@@ -75,32 +77,13 @@ def _end_s(run: Run, length: int) -> float:
     return min(float(length), max(run.duration_s, length - 1.0)) if run.duration_s is not None else float(length)
 
 
-def _unanswered(run: Run) -> Unanswered:
-    return Unanswered(sum(one.killed for one in run.counters), sum(one.killed_busy_s for one in run.counters))
-
-
-def _judged(
-    promises: Sequence[Slo], evidence: Evidence, loads: Loads, seconds: Seconds, *, is_last: bool = True
-) -> tuple[SloResult, ...]:
-    places = stages.places(seconds)
-    has_lag = any(slo.metric == "lag" for slo in promises)
-    sample = Sample(
-        all=loads.all.over(seconds),
-        answers=loads.all.answers[places],
-        named={key: (tallies.over(seconds), tallies.answers[places]) for key, tallies in loads.named.items()},
-        known=tuple(evidence.timeline.cells),
-        thresholds_us=evidence.run.thresholds_us,
-        lag=read_lags(evidence.timeline, seconds).fleet if has_lag else Distribution(),
-        unanswered=_unanswered(evidence.run) if is_last else Unanswered(),
-    )
-    return tuple(judge(slo, sample) for slo in promises)
-
-
-def _stages(promises: Sequence[Slo], evidence: Evidence, loads: Loads) -> tuple[Stage, ...]:
+def _stages(promises: Sequence[Slo], evidence: Evidence, loads: Loads, *, is_search: bool) -> tuple[Stage, ...]:
     made = []
     for number, stage in enumerate(evidence.held, 1):
         seconds: Seconds = (stage.seconds,)
-        is_last = number == len(evidence.held)  # what was unanswered at the stop was asked for in the last one
-        results = _judged(promises, evidence, loads, seconds, is_last=is_last)
+        is_last = (
+            number == len(evidence.held) and not is_search
+        )  # what was unanswered at the stop was asked for in the last one
+        results = promised.judged(promises, evidence, loads, seconds, is_last=is_last)
         made.append(Stage(number, stage.users, loads.load(seconds), results))
     return tuple(made)

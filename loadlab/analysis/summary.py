@@ -251,6 +251,53 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class CapacityStep:
+    """A step of the search for the capacity: so many users, held and judged. Figures are of its window, None without.
+
+    `phase` and `outcome` are search.Phase and search.StepOutcome; `start_s` and `end_s` bound the window.
+    """
+
+    number: int
+    phase: str
+    attempt: int
+    users: int
+    start_s: int | None
+    end_s: int | None
+    outcome: str
+    reason: str
+    throughput_rps: float | None
+    fail_percent: float | None
+    mean_ms: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The most users, and their throughput, that hold the promises; None where that was not found, see `ending`.
+
+    `held_users` and `broke_users` are the bracket: the most that held (0: none), the fewest that broke (None: none).
+    `limiting` is the promise that broke first. `recommended_users` leaves headroom; `knee_users` is where throughput by
+    response time is greatest. `recoveries_s` is how long the target took to answer again after each collapse.
+    """
+
+    ending: str
+    users: int | None
+    throughput_rps: float | None
+    held_users: int
+    broke_users: int | None
+    confirmed: bool
+    limiting: str | None
+    recommended_users: int | None
+    recommended_rps: float | None
+    knee_users: int | None
+    recoveries_s: tuple[float, ...]
+    steps: tuple[CapacityStep, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """summary.json. `headline` says the result in one line; `exit_code` is what `./lab run` ends with.
 
@@ -276,4 +323,5 @@ class Summary:
     drift: Drift | None
     users_max: int
     workers_max: int
+    capacity: Capacity | None = None
     format: int = 1

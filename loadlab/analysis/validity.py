@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -13,15 +13,15 @@ from loadlab.analysis.summary import Accounting, Level, Little, Reason, Validity
 from loadlab.analysis.wording import many
 
 # Of two reasons of a level, the one that comes first here explains the other: no CPU makes lag, lag breaks the rest.
-FIRST = ("no-requests", "aborted", "load-not-restored", "throttled", "cpu", "lag", "blocked")
+FIRST = ("generator-limited", "no-requests", "aborted", "load-not-restored", "throttled", "cpu", "lag", "blocked")
 ORDER = (Level.INVALID, Level.DEGRADED, Level.VALID)
 
 
-def check(evidence: Evidence) -> Validity:
-    """Return whether the measurement can be believed, and why not: the worst reasons first."""
+def check(evidence: Evidence, known: Iterable[Reason] = ()) -> Validity:
+    """Return whether the measurement can be believed, and why not: the worst reasons first, those known among them."""
     counts = accounting.account(evidence, cross_check.total_served(evidence))
     law = littles_law.little(evidence)
-    found = sorted(_reasons(evidence, counts, law), key=_severity)
+    found = sorted([*known, *_reasons(evidence, counts, law)], key=_severity)
     level = found[0].level if found else Level.VALID
     return Validity(level, tuple(found), counts, law)
 

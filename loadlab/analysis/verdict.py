@@ -34,9 +34,21 @@ def exit_code(found: Verdict, run: Run) -> int:
     return {Verdict.PASS: EXIT_PASS, Verdict.FAIL: EXIT_FAILED}.get(found, EXIT_INVALID)
 
 
-def headline(found: Verdict, run: Run, results: Sequence[SloResult], validity: Validity, load: str) -> str:
-    """Return the result in one line: what, then why or how much (`load`), then what has to be known besides."""
-    if found is Verdict.NONE:
+def headline(  # noqa: PLR0917
+    found: Verdict,
+    run: Run,
+    results: Sequence[SloResult],
+    validity: Validity,
+    load: str,
+    answer: str | None = None,
+) -> str:
+    """Return the result in one line: what, then why or how much (`load`), then what has to be known besides.
+
+    `answer` is what a search for the capacity has to say, in place of all that.
+    """
+    if answer is not None and found is not Verdict.NONE:
+        line = f"{found.upper()}: {answer}"
+    elif found is Verdict.NONE:
         why = validity.reasons[0].text.rstrip(".")
         line = f"INVALID: {why}; the measurement says nothing about the target"
     elif found is Verdict.FAIL:

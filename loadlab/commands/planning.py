@@ -13,7 +13,15 @@ from loadlab.plan import RunPlan
 from loadlab.rig.settings import RigSettings, load
 
 # What a plan's own checks call a field, and what the user typed.
-FLAGS = {"time_s": "--time", "shape": "--shape", "name": "--name", "host": "--host"}
+FLAGS = {
+    "time_s": "--time",
+    "shape": "--shape",
+    "name": "--name",
+    "host": "--host",
+    "start_users": "--from",
+    "precision_percent": "--precision",
+}
+MOST_USERS = "10000"  # of a search for the capacity, which need not know of USERS: that is the load of a run
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class Asked:
     scenario: str | None = None
     name: str | None = None
     host: str | None = None
+    start_users: str | None = None
+    precision: str | None = None
     engine: str = "auto"
     as_json: bool = False
     keep: bool = False
@@ -52,6 +62,8 @@ def make(asked: Asked) -> RunPlan:
         "workers": chosen.workers,
         "name": asked.name,
         "host": asked.host or chosen.target_host,
+        "start_users": asked.start_users,
+        "precision_percent": asked.precision and asked.precision.removesuffix("%"),
     }
     try:
         return plans.make(values)

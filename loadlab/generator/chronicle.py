@@ -12,7 +12,8 @@ from gevent.event import Event as Flag
 from locust.runners import STATE_MISSING, MasterRunner
 
 from loadlab.analysis.recording import Event, EventKind, Run, Second, Status, TargetSecond
-from loadlab.generator import live
+from loadlab.analysis.search import Search
+from loadlab.generator import live, searching
 from loadlab.generator.attendance import Attendance
 from loadlab.generator.collector import Collector
 from loadlab.generator.live import Live
@@ -36,6 +37,7 @@ class Chronicle:
         self.collector = Collector(len(run.thresholds_us))
         self.attendance = Attendance(self.collector, self.tell)
         self._live = Live(plan)
+        self._search: Search | None = None
         self._zero = time.perf_counter()
         self._target: Target | None = None
         self._scrapes: dict[int, list[TargetSecond]] = {}
@@ -50,14 +52,20 @@ class Chronicle:
 
     def tell(self, kind: EventKind, text: str, worker: int | None = None, at: float | None = None, **data: Any) -> None:
         """Write down that something happened, now unless said otherwise."""
-        event = Event(round(self.now() if at is None else at, 3), kind, text, worker, data)
+        self._note(Event(round(self.now() if at is None else at, 3), kind, text, worker, data))
+
+    def _note(self, event: Event) -> None:
         self.folder.append_event(event)
         self._live.note(event)
-        logger.info("Run %s, %.1f s: %s", self.run.id, event.t, text)
+        logger.info("Run %s, %.1f s: %s", self.run.id, event.t, event.text)
 
-    def begin(self, target: Target) -> None:
-        """Set the clock to zero, with what the target says before its first request."""
+    def begin(self, target: Target, search: Search | None = None) -> None:
+        """Set the clock to zero, with what the target says before its first request.
+
+        A `search` is told each second, and has the say when stages begin and end.
+        """
         self._target = target
+        self._search = search
         before = target.look()
         self._zero = time.perf_counter()
         self._write(status=Status.RUNNING, started=time.time())
@@ -75,14 +83,18 @@ class Chronicle:
         now = self.now()
         self._wanted[int(now)] = wanted
         self.attendance.look(now, states, users, wanted)
+        if self._search is None:
+            self._look_at_stage(now, users, wanted)
+        self._looked_at = now
+        self._write_seconds()
+
+    def _look_at_stage(self, now: float, users: int, wanted: int) -> None:
         if self._stage_users is not None and wanted != self._stage_users:
             self._end_stage(self._looked_at)  # the order came after the last look
         if self._stage_users is None and users == wanted and users:
             self._stages += 1
             self._stage_users = users
             self.tell(EventKind.STAGE_STARTED, f"stage {self._stages}: {users} users", at=now, users=users)
-        self._looked_at = now
-        self._write_seconds()
 
     def look_at_target(self) -> None:
         """Read the target's own figures each second, as long as it has any."""
@@ -139,7 +151,8 @@ class Chronicle:
             "elapsed_s": round(self.now(), 1) if has_begun else 0.0,
             "planned_s": self.plan.planned_s() if self.run.own_shape is None else None,
             "stage": self._stages,
-            "stages": len(self.plan.steps()) if self.run.own_shape is None else None,
+            "stages": len(self.plan.steps()) or None if self.run.own_shape is None else None,
+            "search": searching.document(self._search) if self._search else None,
             "users": runner.user_count,
             "target_users": runner.target_user_count if has_begun else self.plan.users,
             "workers_ready": runner.worker_count,
@@ -176,6 +189,9 @@ class Chronicle:
                 second.target = self._scrapes.pop(second.t, [])
             self.folder.append_second(second)
             self._live.add(second)
+            if self._search is not None and not second.late:
+                for event in self._search.add(second):
+                    self._note(event)
         if late:
             self.tell(EventKind.LATE, f"reports of {len(late)} seconds came late, and are counted", seconds=late)
 

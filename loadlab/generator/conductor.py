@@ -21,10 +21,10 @@ from locust.runners import STATE_INIT, STATE_MISSING, STATE_STOPPED, MasterRunne
 from loadlab import plan as plans
 from loadlab.analysis import slo
 from loadlab.analysis.recording import EventKind, Run, Status
-from loadlab.errors import LabError
-from loadlab.generator import aftermath, scenarios
+from loadlab.errors import LabError, UsageError
+from loadlab.generator import aftermath, scenarios, searching
 from loadlab.generator.chronicle import Chronicle
-from loadlab.generator.load_shape import PlanShape
+from loadlab.generator.load_shape import PlanShape, SearchShape
 from loadlab.generator.place import place
 from loadlab.generator.reporting import ACK, BEGIN, REPORT
 from loadlab.generator.target import Target
@@ -71,7 +71,7 @@ class Conductor:
             LabError: there is no such scenario.
         """
         self._check_free()
-        self._check_scenario(plan)
+        self._check_possible(plan)
         chronicle = self._open(plan, by)
         self.runner.greenlet.spawn(self._launch, chronicle)
         return chronicle.run.id
@@ -85,7 +85,7 @@ class Conductor:
         """
         self._check_free()
         plan = plans.make({"slos": default_slos(), **values}, endless=True)
-        self._check_scenario(plan)
+        self._check_possible(plan)
         self._wait_idle()
         self._prepared = plan
         self._set_up(plan)
@@ -130,10 +130,15 @@ class Conductor:
             gevent.sleep(TICK_S)
         self._check_free()  # someone else may have been quicker meanwhile
 
-    def _check_scenario(self, plan: RunPlan) -> None:
+    def _check_possible(self, plan: RunPlan) -> None:
         known = scenarios.available()
         if plan.scenario is not None and plan.scenario not in known:
             raise LabError(f"There is no scenario {plan.scenario!r}: choose one of {', '.join(known)}.")
+        if plan.shape == "capacity" and self._own_shape is not None:
+            name = type(self._own_shape).__name__
+            raise UsageError(
+                f"The locustfile's own load shape {name} drives the load: no capacity can be searched for."
+            )
 
     def _open(self, plan: RunPlan, by: str) -> Chronicle:
         options = vars(self.environment.parsed_options) if self.environment.parsed_options else {}
@@ -195,7 +200,11 @@ class Conductor:
         if self._own_shape is not None:
             return
         is_endless = plan.shape == "steady" and plan.time_s is None
-        shape = None if is_endless else PlanShape(plan)
+        shape: PlanShape | SearchShape | None = None
+        if plan.shape == "capacity":
+            shape = SearchShape(searching.make(plan))
+        elif not is_endless:
+            shape = PlanShape(plan)
         if shape is not None:
             shape.runner = self.runner
         self.environment.shape_class = shape
@@ -209,7 +218,9 @@ class Conductor:
         try:
             # The pages that were given are the rig's own target's.
             pages = os.environ.get("TARGET_METRICS", "") if host == self._own_host else ""
-            chronicle.begin(Target(host, pages))
+            shape = self.environment.shape_class
+            search = shape.search if isinstance(shape, SearchShape) else None
+            chronicle.begin(Target(host, pages), search)
         except BaseException:  # a stop within a moment of the start kills the greenlet that starts
             self._close(chronicle, Status.INTERRUPTED, self._stopped_by or "user")
             self.runner._users_dispatcher = None  # Locust would take it up again, with the workers and users of then

@@ -44,6 +44,7 @@ class Live:
 
     def __init__(self, plan: RunPlan) -> None:
         self._slos = plan.parsed_slos
+        self._is_search = plan.shape == "capacity"
         self._moments: deque[Moment] = deque(maxlen=SERIES_S)
         self._workers: dict[int, WorkerSecond] = {}
         self._totals: dict[tuple[str, str], Total] = {}
@@ -57,6 +58,9 @@ class Live:
         """Take in a happening."""
         if event.kind is EventKind.STAGE_STARTED:
             self.is_measuring = True
+            if self._is_search:  # what an earlier step broke is not broken by this one
+                self._totals.clear()
+                self._measured_s = 0
         if event.kind in SERIOUS:
             self._serious[event.text] = None
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from locust import LoadTestShape
 
+from loadlab.analysis.search import Search
 from loadlab.plan import RunPlan
 
 MOST_WAIT_S = 30.0  # beyond the ramp's own time: users that cannot all be started do not hold up the run for ever
@@ -57,3 +58,21 @@ class PlanShape(LoadTestShape):
         elif step.hold_s is not None and now - self._there_at >= step.hold_s:
             self.number += 1
             self._ordered_at, self._there_at = now, None
+
+
+class SearchShape(LoadTestShape):
+    """Drives one run as a search for the capacity asks, then stops it. The search itself is fed by the run's record."""
+
+    abstract = True
+    use_common_options = True
+
+    def __init__(self, search: Search) -> None:
+        super().__init__()
+        self.search = search
+
+    def reset_time(self) -> None:
+        """Keep the search, which has no clock: Locust calls this in the midst of a start, too."""
+
+    def tick(self) -> tuple[int, float] | None:
+        """Return the users and the spawn rate of now, None at the end. Asked each second."""
+        return self.search.order

@@ -18,7 +18,7 @@ from loadlab.analysis import slo
 from loadlab.errors import UsageError
 from loadlab.generator import scenarios
 
-SHAPES = ("steady", "steps", "spike", "soak")  # those of loadlab.plan
+SHAPES = ("steady", "steps", "spike", "soak", "capacity")  # those of loadlab.plan
 _LABELS = {
     "users": "Number of users",
     "spawn_rate": "Ramp up",
@@ -34,7 +34,8 @@ def add_options(parser: LocustArgumentParser) -> None:
         "--run-shape",
         choices=SHAPES,
         default=SHAPES[0],
-        help="steady: all users; steps: up in five; spike: a fifth, all, a fifth; soak: all users, for long",
+        help="steady: all users; steps: up in five; spike: a fifth, all, a fifth; soak: all users, for long; "
+        "capacity: search for the most users, up to those, that hold the promises",
     )
     parser.add_argument(
         "--run-slo",

@@ -113,6 +113,8 @@ class Rig:
         }
         return bare_environment(self.home) | chosen | self.knobs
 
+    command_timeout_s = COMMAND_TIMEOUT_S
+
     def lab(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the lab to its end; stderr is in stdout."""
         return subprocess.run(
@@ -124,7 +126,7 @@ class Rig:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=COMMAND_TIMEOUT_S,
+            timeout=self.command_timeout_s,
         )
 
     def start(self) -> None:

@@ -40,6 +40,11 @@ def lognormal(p50_ms: float, p95_ms: float) -> Quantile:
     return lambda place: min(p50_ms * math.exp(sigma * NORMAL.inv_cdf(place)), 10 * p95_ms)
 
 
+def exponential(ms: float) -> Quantile:
+    """Take an exponentially distributed time with this mean."""
+    return lambda place: -ms * math.log(1 - place)
+
+
 def two_peaks(low_ms: float, high_ms: float, high_percent: float, width_percent: float = 10.0) -> Quantile:
     """Take about `low_ms`, or about `high_ms` in so many percent of all; each peak is uniform and that wide in all."""
     share = 1 - high_percent / 100
@@ -61,6 +66,7 @@ KINDS: dict[str, Callable[..., Quantile]] = {
     "instant": instant,
     "fixed": fixed,
     "lognormal": lognormal,
+    "exponential": exponential,
     "two-peaks": two_peaks,
     "list": of_list,
 }

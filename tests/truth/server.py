@@ -6,8 +6,10 @@ it does for an addition, whatever the path. Its own paths, which are not counted
 GET /truth           what it counted and timed, see books.Books.document
 GET /truth/values    {"ok_us": [...], "failed_us": [...]}: every single time
 GET /metrics         the counters as Prometheus reads them
-POST /control        {"delay": {"kind": ...}, "fail_percent": 5, "freeze_s": 1, "reset": true}: any of these. See
-                     delays; a freeze begins at once: nothing is answered for so long, then everything that is due
+POST /control        {"delay": {"kind": ...}, "fail_percent": 5, "freeze_s": 1, "slots": 8, "random": true,
+                     "reset": true}: any of these. See delays; a freeze begins at once: nothing is answered for so long,
+                     then everything that is due. With `slots` so many requests are served at a time, the others wait in
+                     one line (0: no limit); with `random` delays are drawn at random, not dealt evenly
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import select
 import selectors
 import signal
 import sys
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from tests.truth import delays
@@ -54,6 +59,10 @@ class Service:
         self.fail_share = 0.0
         self.frozen_until = 0.0  # on the loop's clock
         self.dealt = 0
+        self.chance: random.Random | None = None
+        self.slots = 0
+        self.busy = 0
+        self.line: deque[Callable[[float], None]] = deque()  # told when their slot became free
         self.probe(loop.time())
 
     def probe(self, due: float) -> None:
@@ -64,7 +73,7 @@ class Service:
 
     def control(self, asked: dict[str, Any]) -> None:
         """Do what is asked; KeyError, TypeError and ValueError where that is nothing we know."""
-        unknown = asked.keys() - {"delay", "fail_percent", "freeze_s", "reset"}
+        unknown = asked.keys() - {"delay", "fail_percent", "freeze_s", "slots", "random", "reset"}
         if unknown:
             raise KeyError(*unknown)
         if asked.get("reset"):
@@ -72,6 +81,10 @@ class Service:
             self.dealt = 0
         if "delay" in asked:
             self.delay = delays.make(asked["delay"])
+        if "random" in asked:
+            self.chance = random.Random(1) if asked["random"] else None
+        if "slots" in asked:
+            self.slots = int(asked["slots"])
         if "fail_percent" in asked:
             self.fail_share = float(asked["fail_percent"]) / 100
         if "freeze_s" in asked:
@@ -85,7 +98,7 @@ class Service:
         began_ns = time.monotonic_ns()
         books = self.books
         endpoint = books.receive(f"{method} {path.partition('?')[0]}")
-        place = delays.spread(self.dealt)
+        place = self.chance.random() if self.chance else delays.spread(self.dealt)
         fails = delays.spread(self.dealt, delays.SILVER) < self.fail_share
         self.dealt += 1
         status, answer = ANSWERS["fail" if fails else method]
@@ -101,10 +114,32 @@ class Service:
                 books.answer(endpoint, status, (time.monotonic_ns() - began_ns) // 1000)
                 connection.next()
 
-        if delay_s > 0:
+        if self.slots:
+            self._queue(delay_s, give)
+        elif delay_s > 0:
             self.loop.call_later(delay_s, give)
         else:
             give()
+
+    def _queue(self, delay_s: float, give: Callable[[], None]) -> None:
+        """Have a request served by the next slot that is free: first come, first served."""
+
+        def finish(due: float) -> None:
+            self.busy -= 1
+            if self.line:
+                self.line.popleft()(due)
+            give()
+
+        def begin(now: float) -> None:
+            # From when the slot was free, not from when this loop got round to it: else the slots would be slower.
+            self.busy += 1
+            due = now + delay_s
+            self.loop.call_at(due, finish, due)
+
+        if self.busy < self.slots:
+            begin(self.loop.time())
+        else:
+            self.line.append(begin)
 
     def own(self, method: str, path: str, body: bytes) -> bytes | None:
         """Return the answer to a request to one of our own paths, None where it is not one."""
