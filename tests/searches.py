@@ -19,7 +19,7 @@ from loadlab.analysis.search import Search
 from loadlab.generator import searching
 from loadlab.plan import RunPlan, make
 from tests.queues import Queue
-from tests.recordings import STARTED
+from tests.recordings import STARTED, times
 
 Spoil = Callable[[Second], Second]
 LONGEST_S = 1000  # a search that takes longer has lost its way
@@ -28,7 +28,8 @@ DRAIN_S = 30
 
 def quick(**changes: Any) -> Queue:
     """Return a target of 10 slots and 20 ms, whose users think for 0.2 s: it takes some hundred of them."""
-    return Queue(**({"slots": 10, "service_s": 0.02, "think_s": 0.2, "thresholds_us": (100_000,)} | changes))
+    values: dict[str, Any] = {"slots": 10, "service_s": 0.02, "think_s": 0.2, "thresholds_us": (100_000,)}
+    return Queue(**(values | changes))
 
 
 def plan(**changes: Any) -> RunPlan:
@@ -47,6 +48,18 @@ def found() -> Recording:
 def collapsed() -> Recording:
     """Return one whose target broke down under more than 60 users, and came back some seconds after the load went."""
     return record(quick(), plan(), breaking_down(60, 4))
+
+
+@cache
+def failed() -> Recording:
+    """Return one whose target fails some answers under more than 100 users."""
+    return record(quick(), plan(), failing(100, 0.03))
+
+
+@cache
+def cut_short() -> Recording:
+    """Return one that somebody stopped in its 80th second, in the middle of a step."""
+    return record(quick(), plan(), stop_s=80)
 
 
 @cache
@@ -86,6 +99,14 @@ def record(queue: Queue, plan: RunPlan, spoil: Spoil = lambda second: second, st
     return Recording(_run(plan, by, recorder), recorder.seconds, recorder.events)
 
 
+def document(recording: Recording, t: int) -> dict[str, Any]:
+    """Return how a search was going after so many seconds, as the master tells it."""
+    search = searching.make(RunPlan.model_validate(recording.run.plan))
+    for second in recording.seconds[:t]:
+        search.add(second)
+    return searching.document(search)
+
+
 def breaking_down(most: int, after_s: int) -> Spoil:
     """Return a spoiler: with more users all answers are failures, and so they stay for some seconds afterwards."""
     down_until = 0
@@ -106,12 +127,24 @@ def breaking_down(most: int, after_s: int) -> Spoil:
     return spoil
 
 
+def failing(most: int, share: float) -> Spoil:
+    """Return a spoiler: with more users, for each answer so many failures come besides, within a millisecond."""
+
+    def spoil(second: Second) -> Second:
+        for cell in second.cells if second.users > most else ():
+            count = round(share * cell.ok.n) if cell.ok else 0
+            cell.failed, cell.errors = times([900] * count), {"HTTP 500": count}
+        return second
+
+    return spoil
+
+
 def starving(users: int) -> Spoil:
     """Return a spoiler: from so many users on the worker has no CPU left."""
 
     def spoil(second: Second) -> Second:
         for worker in second.workers:
-            worker.cpu_s = 0.99 if second.users >= users else worker.cpu_s
+            worker.cpu_s = 0.99 if second.users >= users else 0.0
         return second
 
     return spoil
@@ -155,26 +188,26 @@ class _Recorder:
         self.events.append(Event(float(self.t), kind, text, None, data))
 
     def _take(self, wanted: int) -> None:
-        second = self.queue.second()
+        second = self.spoil(self.queue.second())
         second.target_users = wanted
-        answered, busy_us = sum(cell.ok.n for cell in second.cells if cell.ok), 0
-        for cell in second.cells:
-            busy_us += cell.ok.sum_us if cell.ok else 0
+        parts = [part for cell in second.cells for part in (cell.ok, cell.failed) if part]
+        answered = sum(part.n for part in parts)
         for worker in second.workers:
             self._fill(worker, answered)
         counters = self.counters
         counters.started += answered
         counters.answered += answered
         counters.recorded += answered
-        counters.busy_s += busy_us / 1e6
-        self.seconds.append(self.spoil(second))
+        counters.busy_s += sum(part.sum_us for part in parts) / 1e6
+        self.seconds.append(second)
 
     def _fill(self, worker: WorkerSecond, answered: int) -> None:
         lag = Histogram()
         for _ in range(50):  # the probe wakes every 20 ms
             lag.add(round(self.chance.lognormvariate(math.log(250), 0.6)))
         worker.lag, worker.lag_max_us = lag.to_text(), lag.max_us or 0
-        worker.cpu_s = min(0.8, 0.02 + answered * 0.0006) * self.chance.uniform(0.9, 1.1)
+        worker.requests = answered
+        worker.cpu_s = max(worker.cpu_s, min(0.8, 0.02 + answered * 0.0006) * self.chance.uniform(0.9, 1.1))
         worker.rss_bytes = 38_000_000 + 60_000 * worker.users
 
 

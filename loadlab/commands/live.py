@@ -36,7 +36,7 @@ OUTCOMES = {Outcome.PASS: ("✓", "green"), Outcome.FAIL: ("✗", "bold red"), O
 STEPS = {
     StepOutcome.PASS: ("✓", "green"),
     StepOutcome.FAIL: ("✗", "red"),
-    StepOutcome.COLLAPSED: ("‼", "bold red"),
+    StepOutcome.COLLAPSED: ("!", "bold red"),
     StepOutcome.INVALID: ("∅", "yellow"),
     StepOutcome.INSUFFICIENT: ("?", "yellow"),
 }

@@ -64,7 +64,7 @@ class Live:
             self._serious[event.text] = None
 
     def _turn_to_step(self, *, is_on: bool) -> None:
-        """Look at a step's window alone: a search breaks promises on purpose. Until the next, what the last one gave."""
+        """Look at a step's window alone: a search breaks promises on purpose. Between two, the last one's stands."""
         self.is_measuring = is_on
         if is_on:
             self._totals, self._measured_s = {}, 0

@@ -11,7 +11,7 @@ from loadlab.analysis.search import StepOutcome
 from loadlab.analysis.summary import Capacity, CapacityStep
 from loadlab.report import plots, words
 from loadlab.report.charts import LOG_FROM_RATIO, RANK_COLOURS
-from loadlab.report.plots import Chart
+from loadlab.report.plots import Chart, LegendItem
 
 MARKS = {
     StepOutcome.PASS: ("circle", plots.GREEN),
@@ -22,6 +22,12 @@ MARKS = {
 }
 SHOWN_RANK = 95.0  # where no percentile is promised
 Measure = Callable[[CapacityStep], float | None]
+# The percentiles that a step has.
+RANKS: dict[float, Measure] = {
+    50.0: lambda step: step.p50_ms,
+    95.0: lambda step: step.p95_ms,
+    99.0: lambda step: step.p99_ms,
+}
 
 
 def of(found: Capacity, promises: Sequence[slo.Slo]) -> list[Chart]:
@@ -37,10 +43,10 @@ def of(found: Capacity, promises: Sequence[slo.Slo]) -> list[Chart]:
 
 
 def _latency(found: Capacity, users: Range1d, promises: Sequence[slo.Slo]) -> Chart:
-    limits = [one for one in _of_all(promises) if one.rank in RANK_COLOURS]
-    measures = {one.rank: _percentile(one.rank) for one in limits} or {SHOWN_RANK: _percentile(SHOWN_RANK)}
+    limits = [(one.rank, one) for one in _of_all(promises) if one.rank is not None and one.rank in RANKS]
+    measures = {rank: RANKS[rank] for rank, _ in limits} or {SHOWN_RANK: RANKS[SHOWN_RANK]}
     values = [value for measure in measures.values() for value in _values(found, measure)]
-    known = [value for value in (*values, *(one.limit for one in limits)) if value > 0] or [1.0, 10.0]
+    known = [value for value in (*values, *(one.limit for _, one in limits)) if value > 0] or [1.0, 10.0]
     low, high = min(known), max(known)
     log_from = low / 1.5 if high / low > LOG_FROM_RATIO else None
     top = high * (1.5 if log_from else 1.12)
@@ -48,8 +54,8 @@ def _latency(found: Capacity, users: Range1d, promises: Sequence[slo.Slo]) -> Ch
     chart.note = "logarithmic axis" if log_from else ""
     for rank, measure in measures.items():
         _add_curve(chart, f"p{rank:g}", RANK_COLOURS[rank], found, measure)
-    for limit in limits:
-        plots.add_limit(chart, limit.limit, f"SLO {words.plain(limit.text)}", colour=RANK_COLOURS[limit.rank or 0])
+    for rank, limit in limits:
+        plots.add_limit(chart, limit.limit, f"SLO {words.plain(limit.text)}", colour=RANK_COLOURS[rank])
     # A target that broke down before its window began has no time: it stands at the upper edge.
     _add_points(chart, found, list(measures.values()), edge=top / 1.1 if log_from else 0.95 * top)
     return chart
@@ -82,11 +88,6 @@ def _failed(found: Capacity, users: Range1d, promises: Sequence[slo.Slo]) -> Cha
 
 def _of_all(promises: Iterable[slo.Slo]) -> list[slo.Slo]:
     return [promise for promise in promises if promise.method is None]
-
-
-def _percentile(rank: float | None) -> Measure:
-    by_rank: dict[float | None, Measure] = {50.0: lambda step: step.p50_ms, 99.0: lambda step: step.p99_ms}
-    return by_rank.get(rank, lambda step: step.p95_ms)
 
 
 def _rps(step: CapacityStep) -> float | None:
@@ -123,7 +124,7 @@ def _add_points(chart: Chart, found: Capacity, measures: Sequence[Measure], *, e
                 placed += [(step, value) for value in there or ([edge] if edge is not None else [])]
         if placed:
             points = [(float(step.users), value) for step, value in placed]
-            plots.add_points(chart, outcome, colour, marker, points, _told([step for step, _ in placed]))
+            plots.add_points(chart, LegendItem(outcome, colour, marker), points, _told([step for step, _ in placed]))
 
 
 def _told(steps: Sequence[CapacityStep]) -> dict[str, list[str]]:

@@ -40,7 +40,9 @@ def _tiles(found: Capacity, summary: Summary) -> Iterator[Tile]:
     held = words.count(found.held_users) if found.held_users else "none"
     yield Tile("bracket", "Held", held, "users, with every promise kept")
     broke = words.count(found.broke_users) if found.broke_users else "none"
-    yield Tile("bracket", "Broke", broke, f"users: {words.plain(found.limiting)}" if found.limiting else "of those tried")
+    yield Tile(
+        "bracket", "Broke", broke, f"users: {words.plain(found.limiting)}" if found.limiting else "of those tried"
+    )
     recommended = words.many(found.recommended_users, "user") if found.recommended_users else words.NOTHING
     at = f"{words.number(found.recommended_rps)}/s, " if found.recommended_rps else ""
     yield Tile("recommended", "Recommended", recommended, f"{at}{HEADROOM:.0%} of the capacity")

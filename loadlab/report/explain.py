@@ -36,7 +36,8 @@ SEARCH_TERMS: dict[str, Term] = {
     ),
     "knee": Term(
         "knee",
-        "The users at which throughput by mean response time is greatest: beyond, waiting grows more than what is done.",
+        "The users at which throughput by mean response time is greatest: beyond, waiting grows more than what gets "
+        "done.",
     ),
     "recovery": Term(
         "recovery time", "How long a target that had collapsed took to answer again, from the load's being taken away."

@@ -97,7 +97,7 @@ def _promise(slo: SloResult, summary: Summary) -> TestCase:
 
 
 def _capacity(found: Capacity, summary: Summary) -> TestCase:
-    """Return the case of what a search found: green for a capacity that is sure, and where no user too many was tried."""
+    """Return the case of what a search found: green for a capacity that is sure, and where nothing broke at all."""
     case = TestCase(CAPACITY_CASE, "loadlab.capacity")
     sentence = words.plain(found.sentence)
     if summary.validity.level is Level.INVALID:

@@ -283,13 +283,16 @@ def add_curve(chart: Chart, label: str, colour: str, x: Sequence[float], y: Sequ
 
 
 def add_points(
-    chart: Chart, label: str, colour: str, marker: str, points: Sequence[tuple[float, float]], told: Mapping[str, Any]
+    chart: Chart, item: LegendItem, points: Sequence[tuple[float, float]], told: Mapping[str, Sequence[str]]
 ) -> None:
-    """Add points with what is read when pointing at one: by label, a text for each point."""
+    """Add points of the item's marker, with what is read when pointing at one: by label, a text for each."""
     names = {f"c{number}": row for number, row in enumerate(told)}
-    data = {"x": [x for x, _ in points], "y": [y for _, y in points]} | {name: told[row] for name, row in names.items()}
-    glyph = Scatter(x="x", y="y", marker=marker, size=10, line_color=colour, line_width=2.5, fill_color=colour)
-    drawn = chart.plot.add_glyph(ColumnDataSource(data), glyph, name=chart.name(label, colour, marker))
+    data: dict[str, Any] = {"x": [x for x, _ in points], "y": [y for _, y in points]}
+    data |= {name: list(told[row]) for name, row in names.items()}
+    glyph = Scatter(x="x", y="y", marker=cast(Any, item.dash), size=10, line_width=2.5)
+    glyph.update(line_color=item.colour, fill_color=item.colour)
+    name = chart.name(item.label, item.colour, item.dash)
+    drawn = chart.plot.add_glyph(ColumnDataSource(data), glyph, name=name)
     rows = [(row, f"@{name}") for name, row in names.items()]
     chart.plot.add_tools(HoverTool(renderers=[drawn], tooltips=rows, show_arrow=False))
 

@@ -126,7 +126,15 @@ def _step(step: CapacityStep) -> tuple[str | Text, ...]:
     figures = (step.throughput_rps, step.p50_ms, step.p95_ms, step.p99_ms)
     throughput, *times = (words.number(figure) for figure in figures)
     failed = Text(words.percent(step.fail_percent), "red" if step.fail_percent else "")
-    return (str(step.number), reading.phase(step), words.count(step.users), Text(word, style), throughput, failed, *times)
+    return (
+        str(step.number),
+        reading.phase(step),
+        words.count(step.users),
+        Text(word, style),
+        throughput,
+        failed,
+        *times,
+    )
 
 
 def _slos(summary: Summary) -> Table:
