@@ -15,6 +15,7 @@ from loadlab.errors import UsageError
 
 SHAPES = ("steady", "steps", "spike", "soak", "capacity")
 DEFAULT_TIME_S = {"steady": 60.0, "steps": 150.0, "spike": 120.0, "soak": 1800.0, "capacity": 360.0}
+MOST_USERS = 10_000  # of a search for the capacity where nobody says how many; this and the next two
 START_USERS = 10
 PRECISION_PERCENT = 3.0
 STEPS = 5

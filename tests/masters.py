@@ -207,6 +207,7 @@ def live(**changes: Any) -> dict[str, Any]:
         "workers_ready": 8, "workers_expected": 8, "requests": 7011, "failures": 119, "fail_percent": 1.697,
         "throughput_rps": 191.4, "p50_ms": 12.48, "p95_ms": 96.2, "p99_ms": 1207.9, "slos": slos, "workers": workers,
         "validity": {"level": "degraded", "reasons": ["worker 3 does not answer"]}, "series": series,
+        "search": None,
     } | changes  # fmt: skip
 
 

@@ -45,11 +45,16 @@ class Queue:
         self._leaving += max(0, self.users - users)
         self.users = users
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being served or wait."""
+        return self._busy + len(self._line)
+
     def second(self) -> Second:
         """Return the next second."""
         until, took = self._t + 1.0, []
         busy_s, last = 0.0, self._now
-        in_flight = self._busy + len(self._line)
+        in_flight = self.in_flight
         while self._events and self._events[0][0] < until:
             at, _, what, since = heapq.heappop(self._events)
             busy_s += in_flight * (at - last)
@@ -62,7 +67,7 @@ class Queue:
             else:
                 took.append(int((at - since) * 1e6))
                 self._leave(at)
-            in_flight = self._busy + len(self._line)
+            in_flight = self.in_flight
         busy_s += in_flight * (until - last)
         self._now = until
         worker = WorkerSecond(1, users=self.users, requests=len(took), in_flight=busy_s, cpu_s=0.1)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from loadlab.analysis import stages
 from loadlab.analysis.evidence import invalid
 from loadlab.analysis.loads import Loads
 from loadlab.analysis.recording import Event, EventKind
 from loadlab.analysis.search import Ending, StepOutcome
 from loadlab.analysis.slo import Slo
-from loadlab.analysis.stages import SHORTEST_S, Seconds
+from loadlab.analysis.stages import SHORTEST_S, Held, Seconds
 from loadlab.analysis.summary import Capacity, CapacityStep, Load, Reason, Verdict
 from loadlab.analysis.wording import figure, listed, many
 
@@ -64,12 +65,16 @@ def _about(measured: Sequence[Event], ending: Ending | None, low: int) -> Event 
     return measured[-1] if measured else None
 
 
-def capacity(search: Found | None, loads: Loads, promises: Sequence[Slo]) -> Capacity | None:
-    """Return the capacity, or why there is none, with its steps; None of a run that was no search."""
+def capacity(search: Found | None, loads: Loads, promises: Sequence[Slo], *, is_believed: bool) -> Capacity | None:
+    """Return the capacity, or why there is none, with its steps; None of a run that was no search.
+
+    A measurement that is not to be believed gives none, whatever its steps say.
+    """
     if search is None:
         return None
     steps = tuple(_step(event, loads) for event in search.steps)
-    is_capacity = search.low > 0 and search.ending in (Ending.FOUND, Ending.TIME, Ending.NOT_RECOVERED)
+    is_found = search.low > 0 and search.ending in (Ending.FOUND, Ending.TIME, Ending.NOT_RECOVERED)
+    is_capacity = is_found and is_believed
     at = loads.load(search.window) if search.about is not None else None
     users = search.low if is_capacity else None
     recommended = int(HEADROOM * search.low) if is_capacity else None
@@ -133,6 +138,11 @@ def _step(event: Event, loads: Loads) -> CapacityStep:
     )
 
 
+def window(search: Found | None, held: Sequence[Held], length: int) -> Seconds:
+    """Return the seconds that the figures are of: of a search, the one step; of other runs, all stages."""
+    return (search.window if search else ()) or stages.window(held, length)
+
+
 def spans(search: Found | None, length: int) -> list[range]:
     """Return the windows of all steps that have one."""
     if search is None:
@@ -185,9 +195,13 @@ def _throughput_at(users: int, steps: Sequence[CapacityStep]) -> float | None:
 
 
 def _knee(steps: Sequence[CapacityStep]) -> int | None:
-    """Return the users at which throughput by response time was greatest: Kleinrock's power (1979)."""
+    """Return the users at which throughput by response time was greatest: Kleinrock's power (1979).
+
+    None where it still rose with the most users: the knee is beyond.
+    """
     powers = {step.users: step.throughput_rps / step.mean_ms for step in steps if _has_power(step)}  # type: ignore[operator]
-    return max(powers, key=lambda users: powers[users]) if powers else None
+    knee = max(powers, key=lambda users: powers[users], default=None)
+    return None if knee == max(powers, default=None) else knee
 
 
 def _has_power(step: CapacityStep) -> bool:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from loadlab.analysis import distribution, stages, timeline
+from loadlab.analysis import capacity, distribution, stages, timeline
 from loadlab.analysis.histogram import bounds_of
 from loadlab.analysis.recording import Recording, TargetSecond, Times
 from loadlab.analysis.timeline import Timeline
@@ -124,7 +124,8 @@ def of(recording: Recording) -> Series:
     """
     whole = timeline.columns(recording.seconds)
     steps = _Steps(whole)
-    window = stages.window(stages.held(recording.events, whole.length), whole.length)
+    search, held = capacity.found(recording.events, whole.length), stages.held(recording.events, whole.length)
+    window = capacity.window(search, held, whole.length)
     percentiles_ms, spread = _answers(whole, steps, window)
     return Series(
         step_s=steps.step_s,

@@ -13,7 +13,7 @@ from loadlab.analysis.loads import Loads, tallied
 from loadlab.analysis.recording import Recording, Run
 from loadlab.analysis.slo import Slo, parse
 from loadlab.analysis.stages import Held, Seconds
-from loadlab.analysis.summary import Stage, Summary
+from loadlab.analysis.summary import Level, Stage, Summary
 from loadlab.analysis.timeline import Timeline, columns
 
 
@@ -29,7 +29,7 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
     timeline = columns(recording.seconds)
     held = stages.held(recording.events, timeline.length)
     search = capacities.found(recording.events, timeline.length)
-    window = (search and search.window) or stages.window(held, timeline.length)
+    window = capacities.window(search, held, timeline.length)
     quarters = None if search else drift.quarters(held)
     spans = (*(quarters or ()), *(stage.seconds for stage in held), *capacities.spans(search, timeline.length))
     loads = tallied(timeline, spans, window, len(run.thresholds_us), promised.named(promises))
@@ -40,7 +40,7 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
     results = promised.judged(promises, evidence, loads, window, is_last=search is None)
     reached = capacities.verdict(search, verdict.verdict(results, found, run))
     measured = loads.load(window)
-    answer = capacities.capacity(search, loads, promises)
+    answer = capacities.capacity(search, loads, promises, is_believed=found.level is not Level.INVALID)
     line = verdict.load_line(measured, _users(held, timeline))
     sentence = answer.sentence if answer else None
     return Summary(

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadlab.analysis.recording import Status
+from loadlab.analysis.search import StepOutcome
 from loadlab.analysis.slo import Outcome
 from loadlab.analysis.summary import Level
 from loadlab.analysis.wording import many
@@ -32,6 +33,21 @@ STATES = {
     Status.ABORTED: "aborted: the report is being made",
 }
 OUTCOMES = {Outcome.PASS: ("✓", "green"), Outcome.FAIL: ("✗", "bold red"), Outcome.INSUFFICIENT: ("?", "yellow")}
+STEPS = {
+    StepOutcome.PASS: ("✓", "green"),
+    StepOutcome.FAIL: ("✗", "red"),
+    StepOutcome.COLLAPSED: ("!", "bold red"),
+    StepOutcome.INVALID: ("∅", "yellow"),
+    StepOutcome.INSUFFICIENT: ("?", "yellow"),
+}
+MOST_STEPS = 8
+DOINGS = {
+    "ramp": "users come or go",
+    "settle": "it settles",
+    "measure": "it is measured",
+    "recover": "the target collapsed, and is waited for",
+    "over": "the search is over",
+}
 LEVELS = {Level.VALID: "green", Level.DEGRADED: "yellow", Level.INVALID: "bold red"}
 
 
@@ -109,6 +125,7 @@ def line(document: dict[str, Any]) -> str:
     if status == Status.WAITING:
         return f"waiting for workers: {_of(live['workers_ready'], live['workers_expected'])}"
     slos = ", ".join(f"{slo['text']} {slo['outcome']}" for slo in live["slos"])
+    search = live.get("search")
     parts = [
         f"{words.clock(live['elapsed_s'])} {status}",
         f"{_of(live['users'], live['target_users'])} users",
@@ -119,6 +136,7 @@ def line(document: dict[str, Any]) -> str:
         f"p99 {words.milliseconds(live['p99_ms'])}",
         f"{words.percent(live['fail_percent'])} failed",
         *([slos] if slos else []),
+        *([f"{_step(search)}, {_bracket(search)}"] if search else []),
         "; ".join([live["validity"]["level"], *live["validity"]["reasons"][:1]]),
     ]
     return words.plain(", ".join(parts))
@@ -140,7 +158,8 @@ def _progress(live: dict[str, Any], status: Status, width: int) -> RenderableTyp
         return Text(f"{words.clock(elapsed)} so far, until it is stopped")
     done = elapsed if status in (Status.WAITING, Status.RUNNING) else planned
     left = max(0.0, planned - done)
-    times = f"{words.clock(min(elapsed, planned))} of {words.clock(planned)}, {words.clock(left)} left"
+    most = "at most " if live.get("search") else ""
+    times = f"{words.clock(min(elapsed, planned))} of {most}{words.clock(planned)}, {words.clock(left)} left"
     grid = Table.grid(padding=(0, 2, 0, 0))
     bar = ProgressBar(total=planned, completed=min(done, planned), width=max(10, width - len(times) - 2))
     grid.add_row(bar, Text(times))
@@ -154,6 +173,8 @@ def _figures(live: dict[str, Any], status: Status) -> RenderableType:
     stages = live["stages"] or 0
     stage = f", stage {live['stage']} of {stages}" if stages > 1 and live["stage"] else ""
     grid.add_row("state", Text(STATES[status] + stage))
+    if search := live.get("search"):
+        _add_search(grid, search)
     grid.add_row("users", _pairs(("", _of(live["users"], live["target_users"]), ""), *_workers(live)))
     failed = f"{words.count(live['failures'])} ({words.percent(live['fail_percent'])})"
     grid.add_row(
@@ -167,9 +188,38 @@ def _figures(live: dict[str, Any], status: Status) -> RenderableType:
     times = [(rank, words.milliseconds(live[f"{rank}_ms"]), "bold") for rank in ("p50", "p95", "p99")]
     grid.add_row("answers in", _pairs(*times, ("", "of the last 5 s", "dim")))
     for number, slo in enumerate(live["slos"]):
-        grid.add_row("SLOs so far" if number == 0 else "", _slo(slo))
+        grid.add_row(("SLOs, step" if search else "SLOs so far") if number == 0 else "", _slo(slo))
     grid.add_row("validity", _validity(live["validity"]))
     return grid
+
+
+def _add_search(grid: Table, search: dict[str, Any]) -> None:
+    """Add the step that is on, what is known by now, and the last steps, each as a mark and its users."""
+    grid.add_row("search", Text(f"{_step(search)}: {DOINGS[search['state']]}"))
+    grid.add_row("bracket", Text(f"{_bracket(search)}; at most {words.count(search['most_users'])} are tried"))
+    ended = [step for step in search["steps"] if step["outcome"] is not None]
+    chain = Text("... " if len(ended) > MOST_STEPS else "")
+    for step in ended[-MOST_STEPS:]:
+        chain.append_text(_mark(step)).append("  ")
+    if ended:
+        grid.add_row("steps", chain)
+        grid.add_row("last step", Text.assemble(_mark(ended[-1]), f" users: {words.plain(ended[-1]['reason'])}"))
+
+
+def _step(search: dict[str, Any]) -> str:
+    step = search["steps"][-1]
+    again = ", again" if step["attempt"] > 1 else ""
+    return f"step {step['number']} ({step['phase']}) at {many(step['users'], 'user')}{again}"
+
+
+def _bracket(search: dict[str, Any]) -> str:
+    held, broke = search["held_users"], search["broke_users"]
+    return f"{words.count(held) if held else 'none'} held, {words.count(broke) if broke else 'none'} broke"
+
+
+def _mark(step: dict[str, Any]) -> Text:
+    mark, style = STEPS[StepOutcome(step["outcome"])]
+    return Text.assemble((mark, style), "\N{NO-BREAK SPACE}", words.count(step["users"]))
 
 
 def _workers(live: dict[str, Any]) -> list[tuple[str, str, str]]:

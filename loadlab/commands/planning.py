@@ -21,7 +21,7 @@ FLAGS = {
     "start_users": "--from",
     "precision_percent": "--precision",
 }
-MOST_USERS = "10000"  # of a search for the capacity, which need not know of USERS: that is the load of a run
+MOST_USERS = str(plans.MOST_USERS)  # a search need not know of USERS: that is the load of a run
 
 
 @dataclass(frozen=True)

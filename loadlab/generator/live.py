@@ -58,11 +58,16 @@ class Live:
         """Take in a happening."""
         if event.kind is EventKind.STAGE_STARTED:
             self.is_measuring = True
-            if self._is_search:  # what an earlier step broke is not broken by this one
-                self._totals.clear()
-                self._measured_s = 0
+        if self._is_search and event.kind in (EventKind.STAGE_STARTED, EventKind.STAGE_ENDED):
+            self._turn_to_step(is_on=event.kind is EventKind.STAGE_STARTED)
         if event.kind in SERIOUS:
             self._serious[event.text] = None
+
+    def _turn_to_step(self, *, is_on: bool) -> None:
+        """Look at a step's window alone: a search breaks promises on purpose. Between two, the last one's stands."""
+        self.is_measuring = is_on
+        if is_on:
+            self._totals, self._measured_s = {}, 0
 
     def add(self, second: Second) -> None:
         """Take in a second."""

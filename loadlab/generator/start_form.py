@@ -35,7 +35,7 @@ def add_options(parser: LocustArgumentParser) -> None:
         choices=SHAPES,
         default=SHAPES[0],
         help="steady: all users; steps: up in five; spike: a fifth, all, a fifth; soak: all users, for long; "
-        "capacity: search for the most users, up to those, that hold the promises",
+        "capacity: search for the most users that keep what is promised, no more than those, within the run time",
     )
     parser.add_argument(
         "--run-slo",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from loadlab.analysis import saturation, series, slo
 from loadlab.analysis.series import Series
 from loadlab.analysis.summary import Summary
-from loadlab.report import plots, words
+from loadlab.report import plots, reading, words
 from loadlab.report.plots import Chart, TimeAxis, Values
 
 LOG_FROM_RATIO = 12  # of the highest to the lowest value: what is more apart is shown on a logarithmic axis
@@ -94,7 +94,7 @@ def distribution(lines: Series, summary: Summary, promises: Sequence[slo.Slo]) -
         "distribution", "Distribution of response times", "% of requests", low_ms=low, high_ms=high,
         top=float((bars.ok + bars.failed).max()) * share * 1.08,
     )  # fmt: skip
-    chart.note = "logarithmic axis, measured window"
+    chart.note = f"logarithmic axis, {reading.stretch(summary) or 'measured window'}"
     below = np.zeros(len(bars.ok))
     for label, counts, colour in (("successes", bars.ok, plots.BLUE), ("failures", bars.failed, plots.RED)):
         if counts.sum():

@@ -12,6 +12,37 @@ class Term(NamedTuple):
     meaning: str
 
 
+# What only a search for the capacity has.
+SEARCH_TERMS: dict[str, Term] = {
+    "capacity": Term(
+        "capacity",
+        "The most users, and their throughput, with which every promise was kept; confirmed when they were held for "
+        "longer.",
+    ),
+    "bracket": Term(
+        "bracket", "The most users that held the promises, and the fewest that broke one: the capacity lies between."
+    ),
+    "step": Term("step", "One number of users, tried: started, left to settle, then measured until it can be judged."),
+    "phase": Term(
+        "phase",
+        "What a step is for: grow doubles the users until a promise breaks, bisect halves the bracket, confirm holds "
+        "its ends for longer.",
+    ),
+    "collapsed": Term(
+        "collapsed", "Of a target: at least 50% of the answers failed, or none came while requests waited, for 3 s."
+    ),
+    "recommended": Term(
+        "recommended", "80% of the capacity: what is left takes a burst, a slow minute, the loss of a replica."
+    ),
+    "knee": Term(
+        "knee",
+        "The users at which throughput by mean response time is greatest: beyond, waiting grows more than what gets "
+        "done.",
+    ),
+    "recovery": Term(
+        "recovery time", "How long a target that had collapsed took to answer again, from the load's being taken away."
+    ),
+}
 TERMS: dict[str, Term] = {
     "verdict": Term(
         "verdict",

@@ -19,12 +19,13 @@ from markupsafe import Markup
 from loadlab.analysis import saturation, series, slo
 from loadlab.analysis.recording import Event, Recording, Run
 from loadlab.analysis.summary import PERCENTILES, Summary
-from loadlab.report import charts, embedding, view
-from loadlab.report.explain import TERMS
+from loadlab.report import capacity_charts, capacity_view, charts, embedding, view
+from loadlab.report.explain import SEARCH_TERMS, TERMS
 from loadlab.report.plots import Chart, TimeAxis, is_first_join, mark_kind
 
 TEMPLATES = Path(__file__).parent / "templates"
 SECTIONS = (
+    ("capacity", "Capacity"),
     *(("promises", "Promises"), ("figures", "Key figures"), ("load", "Over time"), ("times", "Response times")),
     *(("endpoints", "Endpoints"), ("stages", "Stages"), ("workers", "Workers"), ("target", "Target")),
     *(("events", "Events"), ("reliability", "Reliability"), ("accounting", "Accounting"), ("about", "About")),
@@ -41,8 +42,9 @@ def page(recording: Recording, summary: Summary) -> bytes:
     run = recording.run
     lines = series.of(recording)
     axis = TimeAxis(lines.t, lines.step_s, max(lines.end_s, summary.totals.end_s), recording.events)
-    promises = _promises(run)
+    promises, search = _promises(run), summary.capacity
     drawn = {
+        "capacity_charts": capacity_charts.of(search, promises) if search else [],
         "load_charts": charts.load_charts(lines, axis, promises),
         "worker_charts": charts.worker_charts(lines, axis),
         "target_charts": charts.target_charts(lines, axis),
@@ -54,6 +56,7 @@ def page(recording: Recording, summary: Summary) -> bytes:
     values = {
         **view.of(summary, run),
         **drawn,
+        "search": capacity_view.of(summary),
         "distribution": spread,
         "events": _listed(told),
         "events_count": len(told),
@@ -62,8 +65,8 @@ def page(recording: Recording, summary: Summary) -> bytes:
         "cpu_most": 100 * saturation.CPU_MOST,
         "lag_most": saturation.LAG_MOST_MS,
         "throttled_most": 100 * saturation.THROTTLED_MOST,
-        "terms": TERMS,
-        "sections": [(key, name) for key, name in SECTIONS if key != "stages" or summary.stages],
+        "terms": SEARCH_TERMS | TERMS if search else TERMS,
+        "sections": [(key, name) for key, name in SECTIONS if key not in _absent(summary)],
         "css": _asset("report.css"),
         "theme_js": theme,
         "report_js": report,
@@ -72,6 +75,13 @@ def page(recording: Recording, summary: Summary) -> bytes:
         "charts_json": Markup(embedding.document(every)),
     }
     return _environment().get_template("report.html.j2").render(values).encode("utf-8", "replace")
+
+
+def _absent(summary: Summary) -> set[str]:
+    """Return the sections that a run does not have. The steps of a search are told with its capacity."""
+    if summary.capacity:
+        return {"stages"}
+    return {"capacity"} if summary.stages else {"capacity", "stages"}
 
 
 @cache

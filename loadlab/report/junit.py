@@ -12,22 +12,29 @@ import time
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from loadlab.analysis.recording import Run
+from loadlab.analysis.search import Ending
 from loadlab.analysis.slo import Outcome
-from loadlab.analysis.summary import Level, SloResult, Summary
+from loadlab.analysis.summary import Capacity, Level, SloResult, Summary
 from loadlab.report import reading, words
 
+CAPACITY_CASE = "capacity was found"
 VALID_CASE = "measurement is valid"
 END_CASE = "run reached its end"
 
 
 def document(summary: Summary, run: Run) -> bytes:
-    """Return the XML: one suite for the run, one case for each promise, one for the validity and one for the end."""
+    """Return the XML: one suite for the run, one case for each promise, one for the validity and one for the end.
+
+    A search for the capacity has one more, for what it found.
+    """
     suite = TestSuite(words.plain(f"loadlab {summary.name or summary.run}"))
     suite.timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(run.started or run.created))
     for name, value in properties(summary).items():
         suite.add_property(name, value)
     for slo in summary.slos:
         suite.add_testcase(_promise(slo, summary))
+    if summary.capacity:
+        suite.add_testcase(_capacity(summary.capacity, summary))
     suite.add_testcase(_validity(summary))
     suite.add_testcase(_end(summary, run))
     whole = JUnitXml("loadlab")
@@ -56,9 +63,23 @@ def properties(summary: Summary) -> dict[str, str]:
         "throughput_rps": round(window.throughput_rps, 3),
         "availability_percent": summary.reliability.availability_percent,
     }
+    if summary.capacity:
+        figures |= _found(summary.capacity)
     for name, value in (window.ok.percentiles_ms if window.ok else {}).items():
         figures[f"{name}_ms"] = round(value, 3)
     return {name: words.plain(str(value)) for name, value in figures.items() if value is not None}
+
+
+def _found(capacity: Capacity) -> dict[str, object]:
+    rps = capacity.throughput_rps
+    return {
+        "capacity_users": capacity.users,
+        "capacity_rps": None if rps is None else round(rps, 3),
+        "held_users": capacity.held_users,
+        "broke_users": capacity.broke_users,
+        "recommended_users": capacity.recommended_users,
+        "knee_users": capacity.knee_users,
+    }
 
 
 def _promise(slo: SloResult, summary: Summary) -> TestCase:
@@ -72,6 +93,21 @@ def _promise(slo: SloResult, summary: Summary) -> TestCase:
         case.result = [Error(reason, "insufficient samples")]
     else:
         case.system_out = reason
+    return case
+
+
+def _capacity(found: Capacity, summary: Summary) -> TestCase:
+    """Return the case of what a search found: green for a capacity that is sure, and where nothing broke at all."""
+    case = TestCase(CAPACITY_CASE, "loadlab.capacity")
+    sentence = words.plain(found.sentence)
+    if summary.validity.level is Level.INVALID:
+        case.result = [Skipped(f"The measurement is invalid, so this says nothing: {sentence}")]
+    elif found.ending in (Ending.NONE_HELD, Ending.NOT_RECOVERED):
+        case.result = [Failure(sentence, found.ending)]
+    elif found.confirmed or found.ending == Ending.ALL_HELD:
+        case.system_out = sentence
+    else:
+        case.result = [Error(sentence, "no sure capacity")]
     return case
 
 

@@ -6,9 +6,13 @@ from typing import Any
 
 from loadlab.analysis.recording import ENDS, Run
 from loadlab.analysis.summary import Summary
+from loadlab.report import reading
 from loadlab.runfolder import RunFolder
 
-FIGURES = ("verdict", "validity", "headline", "exit_code", "requests", "throughput_rps", "p95_ms", "fail_percent")
+FIGURES = (
+    *("verdict", "validity", "headline", "exit_code", "requests", "throughput_rps", "p95_ms", "fail_percent"),
+    "capacity_users",
+)
 
 
 def line(folder: RunFolder) -> dict[str, Any]:
@@ -39,7 +43,10 @@ def _of_run(identifier: str, run: Run) -> dict[str, Any]:
 
 
 def _of_summary(summary: Summary) -> dict[str, Any]:
-    """Return the figures: those of the window that the SLOs are judged on, and the number of all requests."""
+    """Return the figures: those of the window that the SLOs are judged on, and the number of all requests.
+
+    The users of a search are those that its figures are of: of its capacity, where it found one.
+    """
     window = summary.window
     return {
         "verdict": summary.verdict.value,
@@ -51,5 +58,6 @@ def _of_summary(summary: Summary) -> dict[str, Any]:
         "p95_ms": window.ok.percentiles_ms.get("p95") if window.ok else None,
         "fail_percent": window.fail_percent,
         "workers": summary.workers_max,
-        "users": summary.users_max,
+        "users": reading.users(summary),
+        "capacity_users": summary.capacity.users if summary.capacity else None,
     }

@@ -15,7 +15,7 @@ import numpy as np
 from bokeh.models.annotations import Span
 from bokeh.models.axes import Axis, DatetimeAxis, LinearAxis, LogAxis
 from bokeh.models.formatters import DatetimeTickFormatter, NumeralTickFormatter
-from bokeh.models.glyphs import Line, Step, VAreaStep, VBar, VSpan
+from bokeh.models.glyphs import Line, Scatter, Step, VAreaStep, VBar, VSpan
 from bokeh.models.grids import Grid
 from bokeh.models.plots import Plot
 from bokeh.models.ranges import Range1d
@@ -39,7 +39,7 @@ TROUBLE = {
     *(EventKind.WORKER_MISSING, EventKind.WORKER_SILENCED, EventKind.GAP, EventKind.LATE),
     *(EventKind.FAULT, EventKind.WARNING),
 }
-MENDED = {EventKind.WORKER_BACK, EventKind.LOAD_RESTORED}
+MENDED = {EventKind.WORKER_BACK, EventKind.LOAD_RESTORED, EventKind.RECOVERED}
 EVERYDAY = {EventKind.RUN_STARTED, EventKind.RUN_ENDED}
 MARK_COLOURS = {"trouble": RED, "mended": GREEN, "plain": SLATE}
 Values = NDArray[np.float64]
@@ -47,7 +47,10 @@ Values = NDArray[np.float64]
 
 @dataclass
 class LegendItem:
-    """A line of a legend; `name` is of the renderer that a click on it hides, empty where there is none."""
+    """A line of a legend; `name` is of the renderer that a click on it hides, empty where there is none.
+
+    `dash` is how its line is drawn: solid, dashed or dotted; of points their marker.
+    """
 
     label: str
     colour: str
@@ -156,6 +159,14 @@ def over_latency(key: str, title: str, unit: str, *, low_ms: float, high_ms: flo
     return Chart(key, title, unit, frame)
 
 
+def over_users(key: str, title: str, unit: str, users: Range1d, *, top: float, log_from: float | None = None) -> Chart:
+    """Return an empty chart over numbers of users, whose range it shares; its y axis is as in `over_time`."""
+    frame = _frame(users, _y_range(top, log_from), log=log_from is not None, zoom=False)
+    _add_axis(frame, _linear_axis(LinearAxis(), "0,0"), "below")
+    _add_y_axis(frame, top, log_from)
+    return Chart(key, title, unit, frame, bottom=log_from or 0.0)
+
+
 def _frame(x_range: Range1d, y_range: Range1d, *, log: bool = False, log_x: bool = False, zoom: bool = True) -> Plot:
     toolbar = Toolbar(logo=None, active_drag=None, active_scroll=None)
     plot = Plot(
@@ -262,6 +273,28 @@ def add_stack(chart: Chart, axis: TimeAxis, layers: Mapping[str, tuple[Values, s
         bar = VBar(x="x", bottom="low", top="high", width=axis.step_s * 900, fill_color=colour, line_color=None)
         chart.plot.add_glyph(ColumnDataSource(columns), bar, name=chart.name(label, colour))
         below = above
+
+
+def add_curve(chart: Chart, label: str, colour: str, x: Sequence[float], y: Sequence[float]) -> None:
+    """Add a line through points, from left to right."""
+    source = ColumnDataSource({"x": list(x), "y": list(y)})
+    line = Line(x="x", y="y", line_color=colour, line_width=2, line_join="round", line_alpha=0.8)
+    chart.plot.add_glyph(source, line, name=chart.name(label, colour))
+
+
+def add_points(
+    chart: Chart, item: LegendItem, points: Sequence[tuple[float, float]], told: Mapping[str, Sequence[str]]
+) -> None:
+    """Add points of the item's marker, with what is read when pointing at one: by label, a text for each."""
+    names = {f"c{number}": row for number, row in enumerate(told)}
+    data: dict[str, Any] = {"x": [x for x, _ in points], "y": [y for _, y in points]}
+    data |= {name: list(told[row]) for name, row in names.items()}
+    glyph = Scatter(x="x", y="y", marker=cast(Any, item.dash), size=10, line_width=2.5)
+    glyph.update(line_color=item.colour, fill_color=item.colour)
+    name = chart.name(item.label, item.colour, item.dash)
+    drawn = chart.plot.add_glyph(ColumnDataSource(data), glyph, name=name)
+    rows = [(row, f"@{name}") for name, row in names.items()]
+    chart.plot.add_tools(HoverTool(renderers=[drawn], tooltips=rows, show_arrow=False))
 
 
 def add_limit(

@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from loadlab.analysis.recording import Run
+from loadlab.analysis.search import StepOutcome
 from loadlab.analysis.slo import Outcome
-from loadlab.analysis.summary import Level, Load, SloResult, Summary, Verdict, WorkerHealth
+from loadlab.analysis.summary import Capacity, CapacityStep, Level, Load, SloResult, Summary, Verdict, WorkerHealth
 from loadlab.report import reading, words
 
 WORDS = {
@@ -23,6 +24,13 @@ OUTCOMES = {
     Outcome.FAIL: ("FAIL", "bold red"),
     Outcome.INSUFFICIENT: ("too few", "yellow"),
 }
+STEPS = {
+    StepOutcome.PASS: ("pass", "green"),
+    StepOutcome.FAIL: ("FAIL", "red"),
+    StepOutcome.COLLAPSED: ("COLLAPSED", "bold red"),
+    StepOutcome.INVALID: ("invalid", "yellow"),
+    StepOutcome.INSUFFICIENT: ("too few", "yellow"),
+}
 VOID = ("void", "dim")  # what a measurement that cannot be believed says of a promise
 LEVELS = {Level.VALID: ("·", "dim"), Level.DEGRADED: ("!", "yellow"), Level.INVALID: ("✗", "bold red")}
 MOST_ENDPOINTS = 10
@@ -34,6 +42,8 @@ PLAIN_WIDTH = 80
 def render(summary: Summary, run: Run, *, report: str = "") -> RenderableType:
     """Return what a terminal shows of a run; `report` is where its page is, not shown where empty."""
     parts: list[RenderableType] = [_first_line(summary), *_validity(summary), *_ending(summary, run)]
+    if summary.capacity:
+        parts += [Text(), _capacity(summary.capacity, summary), Text(), *_steps(summary.capacity)]
     if summary.slos:
         parts += [Text(), _slos(summary)]
         if summary.validity.level is not Level.INVALID:
@@ -79,6 +89,52 @@ def _item(mark: str, style: str, text: str) -> RenderableType:
 def _ending(summary: Summary, run: Run) -> list[RenderableType]:
     told = [reading.ending(summary, run), reading.PARTIAL if summary.partial else None]
     return [Text(line, "yellow") for line in told if line]
+
+
+def _capacity(found: Capacity, summary: Summary) -> Table:
+    grid = _grid()
+    value, sure = reading.capacity(found, summary)
+    rps = f", {words.number(found.throughput_rps)} requests/s" if found.throughput_rps is not None else ""
+    grid.add_row("capacity", Text.assemble((f"{value}{rps}", "bold"), f" ({sure})"))
+    limiting = f": {words.plain(found.limiting)}" if found.limiting else ""
+    broke = f"{words.count(found.broke_users)} broke{limiting}" if found.broke_users else "nothing broke"
+    grid.add_row("bracket", Text(f"{words.count(found.held_users)} held, {broke}"))
+    if found.recommended_users:
+        rps = f", {words.number(found.recommended_rps)} requests/s" if found.recommended_rps else ""
+        grid.add_row("recommended", f"{words.many(found.recommended_users, 'user')}{rps}")
+    if found.knee_users:
+        grid.add_row("knee", words.many(found.knee_users, "user"))
+    if found.recoveries_s:
+        grid.add_row("recovery", f"{words.span(max(found.recoveries_s))} at most after it collapsed")
+    return grid
+
+
+def _steps(found: Capacity) -> list[RenderableType]:
+    """Return the steps, and why those ended as they did that say most: the upper end, and what does not count."""
+    table = _table(">step", "phase", ">users", "outcome", ">req/s", ">failed", ">p50 ms", ">p95 ms", ">p99 ms")
+    for step in found.steps:
+        table.add_row(*_step(step))
+    doubtful = (StepOutcome.INVALID, StepOutcome.INSUFFICIENT)
+    last_broken = [step for step in found.steps if step.users == found.broke_users and step.outcome != StepOutcome.PASS]
+    told = [*last_broken[-1:], *(step for step in found.steps if step.outcome in doubtful)]
+    reasons = {f"{words.many(step.users, 'user')}: {step.reason}": STEPS[StepOutcome(step.outcome)] for step in told}
+    return [table, *(_item("✗" if "red" in style else "?", style, text) for text, (_, style) in reasons.items())]
+
+
+def _step(step: CapacityStep) -> tuple[str | Text, ...]:
+    word, style = STEPS[StepOutcome(step.outcome)]
+    figures = (step.throughput_rps, step.p50_ms, step.p95_ms, step.p99_ms)
+    throughput, *times = (words.number(figure) for figure in figures)
+    failed = Text(words.percent(step.fail_percent), "red" if step.fail_percent else "")
+    return (
+        str(step.number),
+        reading.phase(step),
+        words.count(step.users),
+        Text(word, style),
+        throughput,
+        failed,
+        *times,
+    )
 
 
 def _slos(summary: Summary) -> Table:
@@ -132,16 +188,22 @@ def _add_load(table: Table, name: str, load: Load, style: str = "") -> None:
 
 
 def _facts(summary: Summary, report: str) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
+    grid = _grid()
     window = summary.window
     lasted = words.span(reading.held_s(summary))
-    users = words.many(summary.users_max, "user")
+    users = words.many(reading.users(summary), "user")
     grid.add_row("load", f"{users}, {words.number(window.throughput_rps)} requests/s, measured for {lasted}")
     grid.add_row("workers", Text(_workers(summary.workers)))
     if report:
         grid.add_row("report", Text(words.plain(report)))
+    return grid
+
+
+def _grid() -> Table:
+    """Return an empty table of names and what there is to say of them."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
     return grid
 
 

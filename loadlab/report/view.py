@@ -55,6 +55,7 @@ def of(summary: Summary, run: Run) -> dict[str, Any]:
         "reasons": reading.doubts(summary),
         "notes": [reason for reason in summary.validity.reasons if reason.level is Level.VALID],
         "window_s": reading.held_s(summary),
+        "stretch": reading.stretch(summary),
         "slos": [_promise(slo, void) for slo in summary.slos],
         "tiles": list(_tiles(summary)),
         "endpoints": reading.busiest(summary),

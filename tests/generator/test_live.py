@@ -189,3 +189,21 @@ def test_figures_of_a_worker() -> None:
     assert live.lag_ms(WorkerSecond(1, **late(3.003))) == pytest.approx(3.003, rel=0.004)
     assert live.cpu_percent(WorkerSecond(1, cpu_s=0.05, cpu_limit=0.2)) == 25.0
     assert live.cpu_percent(WorkerSecond(1, cpu_s=0.05, cpu_limit=0.0)) == 0.0
+
+
+def test_a_search_is_judged_by_the_step_that_is_on() -> None:
+    """What an earlier step broke is forgotten when the next is measured; what comes between them is in neither."""
+    made = Live(planned(shape="capacity", users=100, time_s=60, slos=["p95<450ms", "fail<1%", "rps>1"]))
+    started, ended = (Event(0.0, kind, "") for kind in (EventKind.STAGE_STARTED, EventKind.STAGE_ENDED))
+    made.note(started)
+    made.add(second(0, *[900.0] * 10, failed=10))
+    made.note(ended)
+    for t in range(1, 4):
+        made.add(second(t, 1.0))  # users come and go, it settles
+    assert [outcome for outcome, _ in judged(made)] == ["fail", "fail", "pass"]
+    assert judged(made)[2][1] == 20.0
+    made.note(started)
+    assert [outcome for outcome, _ in judged(made)] == ["insufficient samples"] * 3
+    made.add(second(4, 2.0, 3.0))
+    assert [outcome for outcome, _ in judged(made)] == ["pass"] * 3
+    assert made.document()["requests"] == 25  # which are of the whole run

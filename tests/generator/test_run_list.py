@@ -45,7 +45,7 @@ def test_a_run_without_figures(tmp_path: Path) -> None:
         "id": folder.id, "name": "night", "status": "running", "partial": False, "started": folder.read_run().started,
         "duration_s": None, "shape": "steps", "workers": 8, "users": 200, "verdict": None, "validity": None,
         "headline": None, "exit_code": None, "requests": None, "throughput_rps": None, "p95_ms": None,
-        "fail_percent": None, "has_report": False,
+        "fail_percent": None, "capacity_users": None, "has_report": False,
     }  # fmt: skip
 
 

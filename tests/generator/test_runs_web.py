@@ -13,17 +13,21 @@ import pytest
 from flask.testing import FlaskClient
 from locust import LoadTestShape
 
+from loadlab import plan
 from loadlab.analysis.recording import Status
+from loadlab.analysis.summarise import summarise
 from loadlab.errors import LabError
 from loadlab.generator import runs_web
 from loadlab.plan import make
 from loadlab.runfolder import RunFolder
+from tests import searches
 from tests.masters import FakeConductor, Master, begun, finish, kept, live
 
 PLAN = {"users": 200, "spawn_rate": 50, "time_s": 60, "name": "before the release", "workers": 8}
 LINE = {
     *("id", "name", "status", "partial", "started", "duration_s", "shape", "workers", "users", "verdict", "validity"),
     *("headline", "exit_code", "requests", "throughput_rps", "p95_ms", "fail_percent", "has_report"),
+    "capacity_users",
 }
 EVIL = "http://evil.example"
 
@@ -68,7 +72,10 @@ def test_a_run_is_created(client: FlaskClient, conductor: FakeConductor) -> None
         ({}, ["users is missing", "spawn_rate is missing"]),
         (PLAN | {"users": 0}, ["users 0 is not allowed"]),
         (PLAN | {"users": "many"}, ["users many is not allowed"]),
-        (PLAN | {"shape": "wave"}, ["shape wave is not allowed", "steady, steps, spike, soak"]),
+        (PLAN | {"shape": "wave"}, ["shape wave is not allowed", "steady, steps, spike, soak, capacity"]),
+        (PLAN | {"shape": "capacity", "slos": []}, ["without a promise there is no capacity"]),
+        (PLAN | {"shape": "capacity", "precision_percent": 0}, ["precision_percent 0 is not allowed", "0.5-50"]),
+        (PLAN | {"shape": "capacity", "start_users": "few"}, ["start_users few is not allowed"]),
         (PLAN | {"slos": ["p95<450ms", "fast"]}, ["'fast' is not an SLO"]),
         (PLAN | {"colour": "red"}, ["colour is not part of a plan"]),
         (PLAN | {"scenario": "nosuch"}, ["scenario 'nosuch'", "masters"]),
@@ -358,6 +365,30 @@ def test_the_lab_page(client: FlaskClient) -> None:
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
     assert "style=" not in text
     assert not [word for word in text.split('"') if word.startswith(("http://", "https://", "//"))]
+
+
+def test_the_lab_page_has_what_a_search_needs(client: FlaskClient) -> None:
+    """The shape, and its own defaults, to be turned to by the page's script."""
+    text = client.get("/lab").text
+    for part in (
+        "<option>capacity</option>",
+        f'data-search="{plan.MOST_USERS}"',
+        f'data-search="{plan.DEFAULT_TIME_S["capacity"]:g}s"',
+        f'name="start_users" inputmode="numeric" value="{plan.START_USERS}"',
+        f'name="precision_percent" inputmode="decimal" value="{plan.PRECISION_PERCENT:g}"',
+        '<div id="search-fields" class="pair" hidden>',
+    ):
+        assert part in text
+
+
+def test_a_search_is_listed_with_its_capacity(client: FlaskClient, conductor: FakeConductor) -> None:
+    """The users that were found, beside the throughput that they make."""
+    recorded = searches.found()
+    client.post("/runs", json=PLAN | {"shape": "capacity"})
+    summary = summarise(recorded)
+    conductor.end(capacity=summary.capacity, window=summary.window)
+    (line,) = client.get("/runs").json["runs"]  # type: ignore[index]
+    assert (line["shape"], line["users"], line["capacity_users"]) == ("capacity", 122, 122)
 
 
 def test_the_lab_page_escapes(master: Master, client: FlaskClient) -> None:

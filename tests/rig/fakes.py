@@ -63,6 +63,7 @@ LIVE: dict[str, Any] = {
     "validity": {"level": "valid", "reasons": []},
     "workers": [],
     "series": {"t": [], "users": [], "throughput_rps": [], "p95_ms": [], "fail_percent": []},
+    "search": None,
 }
 
 

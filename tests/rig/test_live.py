@@ -12,6 +12,7 @@ from rich.console import Console
 from loadlab.analysis.recording import Status
 from loadlab.commands import live
 from loadlab.plan import make
+from tests import searches
 from tests.rig.fakes import LIVE, document
 
 
@@ -108,3 +109,70 @@ def test_a_plan_in_a_line() -> None:
     """What is about to happen, in words and units."""
     plan = make({"users": 200, "spawn_rate": 50, "time_s": 90, "shape": "spike", "workers": 1})
     assert live.describe(plan) == "spike, 200 users, 50 users/s, 1 min 30 s, 1 worker"
+
+
+def searched(t: int, recording: str = "found") -> dict[str, Any]:
+    """Return a search that has gone on for so many seconds."""
+    return going(search=searches.document(getattr(searches, recording)(), t), planned_s=360.0, stages=None)
+
+
+def squeezed(document: dict[str, Any]) -> list[str]:
+    """Return the lines of the panel with single spaces."""
+    return [" ".join(line.split()) for line in drawn(document)]
+
+
+def test_a_search_shows_its_step_its_bracket_and_its_steps() -> None:
+    """What is tried and what for, what is known, each step as a mark and its users, and why the last one ended."""
+    lines = squeezed(searched(105))
+    assert lines[0].endswith("0:42 of at most 6:00, 5:18 left")
+    assert lines[1:6] == [
+        "state running",
+        "search step 8 (bisect) at 125 users: it settles",
+        "bracket 120 held, 130 broke; at most 2,000 are tried",
+        "steps ✓ 20 ✓ 40 ✓ 80 ✗ 160 ✓ 120 ✗ 140 ✗ 130",
+        "last step ✗ 130 users: p95<100ms: 594 of 7,611 successes (7.8%) took 100 ms or",
+    ]
+    assert "SLOs, step ✓ p95<450ms 12.0 ms" in lines
+
+
+def test_a_search_at_its_beginning_and_at_its_end() -> None:
+    """Nothing is claimed of nothing; many steps are cut to the last ones; the line for pipes says it, too."""
+    start = squeezed(searched(2))
+    assert "search step 1 (grow) at 20 users: it settles" in start
+    assert "bracket none held, none broke; at most 2,000 are tried" in start
+    assert not any(line.startswith(("steps", "last step")) for line in start)
+    end = squeezed(searched(199))
+    assert "search step 10 (confirm) at 122 users: the search is over" in end
+    assert any(line.startswith("steps ... ✓ 80 ✗ 160") and line.endswith("✓ 122 ✓ 122") for line in end)
+    assert "step 8 (bisect) at 125 users, 120 held, 130 broke" in live.line(searched(105))
+
+
+def test_a_search_whose_target_collapsed() -> None:
+    """It is marked, and said that it is waited for."""
+    lines = squeezed(searched(30, "collapsed"))
+    assert "search step 3 (grow) at 80 users: the target collapsed, and is waited for" in lines
+    assert any("✓ 40 ! 80" in line for line in lines)
+    assert "last step ! 80 users: the target collapsed: 100% of the answers failed for 3 s" in lines
+
+
+def test_a_step_that_is_tried_again_says_so() -> None:
+    """With what was wrong with the first try."""
+    lines = squeezed(searched(47, "limited"))
+    assert "search step 5 (grow) at 160 users, again: it settles" in lines
+    assert any("∅ 160" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_search_fits(width: int) -> None:
+    """Whatever it is at."""
+    for t in range(0, 199, 9):
+        lines = drawn(searched(t), width)
+        assert max(len(line) for line in lines) <= width
+
+
+def test_what_a_search_says_cannot_control_the_terminal() -> None:
+    """Reasons hold names that come from elsewhere."""
+    shown = searched(105)
+    for step in shown["live"]["search"]["steps"]:
+        step["reason"] = "\x1b[2J"
+    assert "\x1b" not in "".join(drawn(shown)) + live.line(shown)

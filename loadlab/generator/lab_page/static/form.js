@@ -10,14 +10,24 @@ const SHAPES = {
   soak: "All users, for long: what leaks or fills up shows.",
 };
 const RAMPS = " Ramps come on top.";
+const SEARCH =
+  "Doubles the users until an SLO breaks, halves the gap until it is within the precision, then holds both its ends for " +
+  "longer. Ends when the time is up at the latest.";
 const SPAN = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?$/;
 // The field of a value that the master may complain of.
 const FIELDS = { time_s: "time" };
 
-/** Take over the form; `onStarted` is told the id of the run. */
-export function planForm(form, { refusal, hint, onStarted }) {
+/** Take over the form; `search` are the fields that only a search has, `onStarted` is told the id of the run. */
+export function planForm(form, { refusal, hint, search, onStarted }) {
   const fields = form.elements;
-  const describe = () => setText(hint, SHAPES[fields.shape.value] + RAMPS);
+  let wasSearch = false;
+  const describe = () => {
+    const isSearch = fields.shape.value === "capacity";
+    setText(hint, isSearch ? SEARCH : SHAPES[fields.shape.value] + RAMPS);
+    if (isSearch !== wasSearch) turn(form);
+    show(search, isSearch);
+    wasSearch = isSearch;
+  };
   fields.shape.addEventListener("change", describe);
   describe();
   form.addEventListener("input", (event) => event.target.removeAttribute("aria-invalid"));
@@ -38,6 +48,14 @@ export function planForm(form, { refusal, hint, onStarted }) {
   });
 }
 
+/** Turn names and values to those of a search for the capacity, or back: each keeps its own. */
+function turn(form) {
+  for (const node of form.querySelectorAll("[data-search]")) {
+    const what = node instanceof HTMLInputElement ? "value" : "textContent";
+    [node[what], node.dataset.search] = [node.dataset.search, node[what]];
+  }
+}
+
 /** The plan that was filled in. What is no number goes as it is: the master says what is wrong with it. */
 function plan(fields) {
   const text = (name) => fields[name].value.trim();
@@ -45,6 +63,7 @@ function plan(fields) {
     if (text(name) === "") return null;
     return Number.isNaN(Number(text(name))) ? text(name) : Number(text(name));
   };
+  const ofSearch = { start_users: amount("start_users"), precision_percent: amount("precision_percent") };
   return {
     users: amount("users"),
     spawn_rate: amount("spawn_rate"),
@@ -54,6 +73,7 @@ function plan(fields) {
     workers: amount("workers"),
     slos: text("slos").split("\n").map((line) => line.trim()).filter(Boolean),
     name: text("name"),
+    ...(text("shape") === "capacity" ? ofSearch : {}),
   };
 }
 

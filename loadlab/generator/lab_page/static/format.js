@@ -8,9 +8,10 @@ const TONES = {
   pass: "good", valid: "good",
   degraded: "warn", undecided: "warn", interrupted: "warn", partial: "warn", left: "warn",
   "insufficient samples": "warn",
-  fail: "bad", aborted: "bad", lost: "bad", missing: "bad",
+  fail: "bad", aborted: "bad", lost: "bad", missing: "bad", collapsed: "bad",
   invalid: "void",
   waiting: "live", running: "live", draining: "live", analysing: "live",
+  ramping: "live", settling: "live", measuring: "live", recovering: "live",
 };
 const WORDS = { none: "no verdict" };
 
@@ -84,6 +85,11 @@ export function badge(word) {
 /** A worker's state or fate: a badge where it is one to look at, else plain words. */
 export function standing(word) {
   return word in TONES && TONES[word] !== "live" ? badge(word) : word;
+}
+
+/** Users by their number. */
+export function users(count) {
+  return `${number(count)}${GAP}${count === 1 ? "user" : "users"}`;
 }
 
 /** The name that people know a run by. */

@@ -117,7 +117,7 @@ function drawRun() {
   head(title(run), run.id);
   if (kind !== "live" && drawn === page.drawn) return;
   if (drawn !== page.drawn) {
-    page.view = kind === "live" ? liveView(() => stop(run.id)) : null;
+    page.view = kind === "live" ? liveView(run, () => stop(run.id)) : null;
     at("run-body").replaceChildren(page.view?.node ?? VIEWS[kind](run));
     if (page.drawn) announce(run);
     page.drawn = drawn;
@@ -187,6 +187,7 @@ function away(error) {
 planForm(at("plan"), {
   refusal: at("refusal"),
   hint: at("shape-hint"),
+  search: at("search-fields"),
   onStarted: () => {
     page.listed = 0;
     if (location.hash) location.hash = "";

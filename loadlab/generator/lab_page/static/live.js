@@ -2,13 +2,15 @@
 
 import { chart } from "./chart.js";
 import { h, setText, show } from "./dom.js";
-import { badge, measure, mebibytes, ms, number, percent, span, standing, throughput } from "./format.js";
+import { badge, measure, mebibytes, ms, number, percent, span, standing, throughput, users } from "./format.js";
 import { believed, columns, sloList, table, tiles } from "./parts.js";
+import { searchPhase, searchView } from "./search.js";
 
 const STATES = { draining: "Stopping: the last reports come in", running: "Users are being started" };
 
-/** Make the view of one run; its update(run) shows how it is going now. `onStop` is called by its button. */
-export function liveView(onStop) {
+/** Make the view of a run; its update(run) shows how it is going now. `onStop` is called by its button. */
+export function liveView(run, onStop) {
+  const search = run.plan.shape === "capacity" ? searchView() : null;
   const [state, clock] = [h("span"), h("span", { class: "hint" })];
   const bar = h("progress", { "aria-label": "How far the run is" });
   const stop = h("button", { class: "button stop", type: "button", onclick: () => { lock(stop); onStop(); } }, "Stop");
@@ -27,7 +29,8 @@ export function liveView(onStop) {
     bar,
     figures.node,
     h("div", { class: "charts" }, Object.values(charts).map((each) => each.node)),
-    columns({ "SLOs so far": promises, Validity: validity }),
+    search?.node,
+    columns({ [search ? "SLOs, of the step" : "SLOs so far"]: promises, Validity: validity }),
     h("h3", {}, "Workers"),
     workers,
   );
@@ -48,6 +51,7 @@ export function liveView(onStop) {
     }
     promises.replaceChildren(sloList(live.slos.map((each) => ({ ...each, said: measure(each.measured, each.unit) }))));
     validity.replaceChildren(believed(live.validity.level, live.validity.reasons));
+    if (live.search) search?.update(live.search);
     workers.replaceChildren(workersTable(live.workers));
   }
 
@@ -62,16 +66,18 @@ function lock(button) {
 function phase(status, live) {
   if (status === "waiting") return `Waiting for workers: ${live.workers_ready} of ${live.workers_expected} are ready`;
   if (status !== "running") return STATES[status] ?? status;
+  if (live.search) return searchPhase(live.search);
   const ofTarget = `${number(live.users)} of ${number(live.target_users)}`;
   if (live.users < live.target_users) return `Users are being started: ${ofTarget}`;
   if (live.users > live.target_users) return `Users are being stopped: ${ofTarget}`;
-  const users = `${number(live.users)} ${live.users === 1 ? "user" : "users"}`;
-  return live.stages > 1 ? `Stage ${live.stage} of ${live.stages}: ${users}` : `Holding ${users}`;
+  const held = users(live.users);
+  return live.stages > 1 ? `Stage ${live.stage} of ${live.stages}: ${held}` : `Holding ${held}`;
 }
 
 function times(live) {
   const elapsed = span(live.elapsed_s);
-  return live.planned_s === null ? `${elapsed}, until it is stopped` : `${elapsed} of ${span(live.planned_s)}`;
+  if (live.planned_s === null) return `${elapsed}, until it is stopped`;
+  return `${elapsed} of ${live.search ? "at most " : ""}${span(live.planned_s)}`;
 }
 
 function progress(bar, live) {

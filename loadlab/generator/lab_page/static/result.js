@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { badge, measure, mebibytes, ms, number, percent, standing, throughput } from "./format.js";
 import { believed, columns, sloList, table, tiles } from "./parts.js";
+import { capacityParts } from "./search.js";
 
 const ENDS = ["interrupted", "aborted"];
 const ENDED = ["finished", ...ENDS];
@@ -10,14 +11,7 @@ const ENDED = ["finished", ...ENDS];
 /** Make the view of a run that has its summary. */
 export function resultView(run) {
   const summary = run.summary;
-  const [window, files] = [summary.window, `/runs/${encodeURIComponent(run.id)}`];
-  const figures = tiles(["Throughput", "p50", "p95", "p99", "Failed", "Requests", "Users", "Workers"]);
-  const percentiles = window.ok?.percentiles_ms ?? {};
-  figures.update([
-    throughput(window.throughput_rps), ms(percentiles.p50), ms(percentiles.p95), ms(percentiles.p99),
-    percent(window.fail_percent), number(summary.totals.requests), number(summary.users_max),
-    number(summary.workers_max),
-  ]);
+  const files = `/runs/${encodeURIComponent(run.id)}`;
   const doubts = summary.validity.reasons.filter((reason) => reason.level !== "valid").map((reason) => reason.text);
   const reasons = doubts.length ? doubts : ["No check of the measurement failed."];
   const slos = summary.slos.map((each) => ({ ...each, said: measure(each.measured, each.unit) }));
@@ -39,11 +33,21 @@ export function resultView(run) {
       run.reported ? h("a", { class: "button", href: `${files}/report` }, "Open the report") : null,
       h("a", { class: "button quiet", href: `${files}/archive`, download: true }, "Download all files"),
     ),
-    figures.node,
+    summary.capacity ? capacityParts(summary) : figures(summary),
     columns({ SLOs: sloList(slos), Validity: believed(summary.validity.level, reasons) }),
     h("h3", {}, "Workers"),
     h("div", { class: "scroll" }, workersTable(summary.workers)),
   );
+}
+
+function figures({ window, totals, users_max: users, workers_max: workers }) {
+  const percentiles = window.ok?.percentiles_ms ?? {};
+  const made = tiles(["Throughput", "p50", "p95", "p99", "Failed", "Requests", "Users", "Workers"]);
+  made.update([
+    throughput(window.throughput_rps), ms(percentiles.p50), ms(percentiles.p95), ms(percentiles.p99),
+    percent(window.fail_percent), number(totals.requests), number(users), number(workers),
+  ]);
+  return made.node;
 }
 
 /** Make the view of a run that has none: its report is still being made, or never will be. */

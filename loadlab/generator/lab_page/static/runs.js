@@ -1,7 +1,7 @@
 // The table of runs, on the Lab page and in the Lab tab of Locust's own UI.
 
 import { h } from "./dom.js";
-import { badge, ms, number, percent, span, throughput, title, when } from "./format.js";
+import { badge, ms, number, percent, span, throughput, title, users, when } from "./format.js";
 import { table } from "./parts.js";
 
 const ENDED = ["finished", "interrupted", "aborted"];
@@ -47,8 +47,9 @@ function link(text, label, attributes) {
 }
 
 function load(run) {
-  const users = run.users === null ? "" : `${number(run.users)} ${run.users === 1 ? "user" : "users"}, `;
-  return `${users}${run.shape ?? "–"}${run.duration_s ? `, ${span(run.duration_s)}` : ""}`;
+  const lasted = run.duration_s ? `, ${span(run.duration_s)}` : "";
+  if (run.capacity_users !== null) return `capacity ${users(run.capacity_users)}${lasted}`;
+  return `${run.users === null ? "" : `${users(run.users)}, `}${run.shape ?? "–"}${lasted}`;
 }
 
 /** What came of a run, as badges: while it is on, its state; cut short, that it was. */
