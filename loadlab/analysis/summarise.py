@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadlab.analysis import drift, health, reliability, stages, validity, verdict
+from loadlab.analysis import ceiling, drift, headroom, health, reliability, stages, validity, verdict
 from loadlab.analysis.distribution import Distribution
 from loadlab.analysis.evidence import Evidence, read_lags
 from loadlab.analysis.fleet import workers_most
@@ -37,6 +37,9 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
     results = _judged(promises, evidence, loads, window)
     reached = verdict.verdict(results, found, run)
     measured = loads.load(window)
+    calibration = ceiling.measure(evidence, measured)
+    judged_stages = _stages(promises, evidence, loads)
+    told = calibration.sentence.rstrip(".") if calibration else verdict.load_line(measured, _users(held, timeline))
     return Summary(
         run=run.id,
         name=str(run.plan.get("name") or ""),
@@ -44,12 +47,12 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
         partial=recording.partial,
         verdict=reached,
         exit_code=verdict.exit_code(reached, run),
-        headline=verdict.headline(reached, run, results, found, verdict.load_line(measured, _users(held, timeline))),
+        headline=verdict.headline(reached, run, results, found, told),
         validity=found,
         slos=results,
         totals=loads.load(whole, _end_s(run, timeline.length)),
         window=measured,
-        stages=_stages(promises, evidence, loads),
+        stages=judged_stages,
         endpoints=loads.endpoints,
         reliability=reliability.reliability(timeline, evidence.totals, evidence.stop_s),
         workers=health.workers(evidence),
@@ -57,6 +60,8 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
         drift=drift.drift(evidence, loads, quarters),
         users_max=int(timeline.users.max(initial=0)),
         workers_max=workers_most(evidence),
+        calibration=calibration,
+        headroom=headroom.headroom(run, [one.load for one in judged_stages] or [measured], ceiling.rates_of(evidence)),
     )
 
 

@@ -189,3 +189,15 @@ def test_figures_of_a_worker() -> None:
     assert live.lag_ms(WorkerSecond(1, **late(3.003))) == pytest.approx(3.003, rel=0.004)
     assert live.cpu_percent(WorkerSecond(1, cpu_s=0.05, cpu_limit=0.2)) == 25.0
     assert live.cpu_percent(WorkerSecond(1, cpu_s=0.05, cpu_limit=0.0)) == 0.0
+
+
+def test_strains_of_a_calibration_are_no_doubts() -> None:
+    """It is there to make them; a lost worker is one all the same."""
+    busy = [WorkerSecond(1, cpu_s=0.99, cpu_limit=1.0)]
+    run, calibration = Live(planned()), Live(planned(calibrates="http://api:8000"))
+    for one in (run, calibration):
+        one.add(second(0, 1, workers=busy))
+    assert run.document()["validity"]["level"] == "degraded"
+    assert calibration.document()["validity"] == {"level": "valid", "reasons": []}
+    calibration.note(Event(1.0, EventKind.WORKER_MISSING, "worker 1 does not answer"))
+    assert calibration.document()["validity"]["level"] == "degraded"

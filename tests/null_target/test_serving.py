@@ -153,7 +153,8 @@ def test_an_answer_is_framed_anew(run: Run, asking: str, status: int, length: st
     null = run()
     connection = HTTPConnection("127.0.0.1", null.port, timeout=20)
     for _ in range(3):
-        connection.request(*asking.split())
+        method, path = asking.split()
+        connection.request(method, path)
         response = connection.getresponse()
         assert (response.status, response.read(), response.headers["Content-Length"]) == (status, content, length)
         assert "Transfer-Encoding" not in response.headers
