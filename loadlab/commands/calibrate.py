@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadlab.analysis.recording import Calibration, Status
+from loadlab.analysis.summary import Summary
 from loadlab.commands import collecting, planning, reporting, run
 from loadlab.commands.following import How
 from loadlab.commands.planning import Asked
@@ -71,7 +72,7 @@ def _tell(outcome: Outcome, asked: Asked, out: Console) -> int:
     if summary.status != Status.FINISHED or outcome.end.how is How.LOST:
         reporting.show(folder, summary, collecting.shown(folder.html), out)
         return Exit.INTERRUPTED
-    kept = keep_calibration(collecting.results(), summary)
+    kept = _keep(summary)
     if kept is None:
         reporting.show(folder, summary, collecting.shown(folder.html), out)
         return Exit.INVALID_MEASUREMENT
@@ -82,6 +83,13 @@ def _tell(outcome: Outcome, asked: Asked, out: Console) -> int:
     return Exit.OK
 
 
+def _keep(summary: Summary) -> Calibration | None:
+    try:
+        return keep_calibration(collecting.results(), summary)
+    except OSError as error:
+        raise LabError(f"The ceiling cannot be kept in {collecting.results()}: {error.strerror}.") from None
+
+
 def _show(given: Calibration, page: str) -> None:
     console.print(Text.assemble(("CEILING", "bold green"), "  ", (given.sentence, "bold")), soft_wrap=False)
     for reservation in given.reservations:
@@ -89,16 +97,21 @@ def _show(given: Calibration, page: str) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    slowest, fastest = (words.number(rate) for rate in (given.worker_rps[0], given.worker_rps[-1]))
-    each = slowest if given.workers == 1 else f"{slowest} to {fastest}"
-    users = words.many(given.users, "user")
-    grid.add_row("workers", f"{given.workers}, {users}, {each} requests/s each")
-    grid.add_row("scenario", words.plain(f"{given.scenario}, with the answers of {given.target}"))
-    grid.add_row("machine", words.plain(", ".join(_machine(given))))
     kept = collecting.shown(collecting.results() / CALIBRATION_FILE)
-    grid.add_row("kept in", f"{kept}; reports of runs of this kind state their headroom from now on")
-    grid.add_row("report", page)
+    for name, told in (
+        ("workers", f"{given.workers}, {words.many(given.users, 'user')}, {_each(given)} requests/s each"),
+        ("scenario", f"{given.scenario}, with the answers of {given.target}"),
+        ("machine", ", ".join(_machine(given))),
+        ("kept in", f"{kept}; reports of runs of this kind state their headroom from now on"),
+        ("report", page),
+    ):
+        grid.add_row(name, Text(words.plain(told)))
     console.print(grid, soft_wrap=False)
+
+
+def _each(given: Calibration) -> str:
+    slowest, fastest = (words.number(rate) for rate in (given.worker_rps[0], given.worker_rps[-1]))
+    return slowest if given.workers == 1 else f"{slowest} to {fastest}"
 
 
 def _machine(given: Calibration) -> list[str]:

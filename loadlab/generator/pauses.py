@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import gevent
 from locust import TaskSet
 
-_sleep = TaskSet._sleep
+_wait = TaskSet.wait
 
 
 def keep(*, wanted: bool) -> None:
     """Let users wait as their `wait_time` says, or only let others have their turn; what a task sleeps itself stays."""
-    TaskSet._sleep = _sleep if wanted else _yield  # type: ignore[method-assign]
+    TaskSet.wait = _wait if wanted else _wait_for_nothing  # type: ignore[method-assign]
 
 
-def _yield(_self: TaskSet, _seconds: float) -> None:
-    gevent.sleep(0)
+def _wait_for_nothing(self: TaskSet) -> None:
+    self.wait_time = _nothing  # type: ignore[method-assign] # before that of its class, or of its user
+    _wait(self)
+
+
+def _nothing() -> float:
+    return 0.0

@@ -11,6 +11,7 @@ from locust import TaskSet, User, constant, constant_pacing, task
 from locust.env import Environment
 
 from loadlab.generator import pauses
+from loadlab.generator.http import LeanHttpUser
 
 
 class Pausing(User):
@@ -49,6 +50,13 @@ class Paced(User):
             return type(self.user)
 
 
+class Lean(LeanHttpUser, Pausing):
+    """One whose tasks are done in a shorter way than Locust's."""
+
+    abstract = True
+    host = "http://127.0.0.1:1"
+
+
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
     """Leave no other test without pauses."""
@@ -67,7 +75,7 @@ def done_in_a_second(kind: type[User], enough: int) -> int:
     return int(own.done)
 
 
-@pytest.mark.parametrize("kind", [Pausing, Paced])
+@pytest.mark.parametrize("kind", [Pausing, Paced, Lean])
 def test_users_do_not_pause_in_a_calibration_only(kind: type[User]) -> None:
     """With pauses a second is enough for one task; without, for many; and then there are pauses again."""
     for wanted, least, most in ((True, 1, 1), (False, 20, 10**9), (True, 1, 1)):
