@@ -12,7 +12,7 @@ from rich.console import Console
 from typer import Argument, Option
 
 from loadlab import __version__
-from loadlab.commands import checks, planning, rig, run, runs
+from loadlab.commands import calibrate, checks, planning, rig, run, runs
 from loadlab.commands.planning import Asked
 from loadlab.errors import Exit, LabError
 
@@ -175,6 +175,31 @@ def capacity(
         keep=keep,
     )
     raise typer.Exit(run.start(asked))
+@app.command("calibrate")
+def measure_ceiling(
+    *,
+    workers: Workers = None,
+    users: Annotated[
+        str | None, Option("--users", "-u", metavar="N", help="Users in all. Default: 64 for each worker.")
+    ] = None,
+    time: Annotated[str | None, Option("--time", "-t", metavar="TIME", help="How long. Default: 20s.")] = None,
+    scenario: Annotated[
+        str | None, Option("--scenario", metavar="NAME", help="Whose tasks. Default: SCENARIO of .env.")
+    ] = None,
+    host: Annotated[
+        str | None,
+        Option("--host", metavar="URL", help="Whose answers to give. Default: TARGET_HOST of .env, else the API."),
+    ] = None,
+    engine: EngineName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Measure the generator's own ceiling: the requests/s that its workers can make of a scenario, without pauses.
+
+    A null target gives the target's answers from memory meanwhile. Reports then state the headroom of a run.
+    Uses the rig that is up; with none, brings one up. Exits with 98 when the measurement is invalid.
+    """
+    asked = Asked(workers=workers, users=users, time=time, scenario=scenario, host=host, engine=engine, as_json=as_json)
+    raise typer.Exit(calibrate.start(asked))
 
 
 @app.command("runs")

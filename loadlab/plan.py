@@ -23,6 +23,7 @@ STEPS = 5
 SPIKE_BASE = 0.2
 SPIKE_HOLDS = (0.4, 0.2, 0.4)
 LONGEST_RAMP_S = 3600.0
+URL = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
 
 _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
@@ -53,8 +54,9 @@ class RunPlan(BaseModel):
     """One run. `time_s` is how long the load is held once its users are there: ramps come on top.
 
     None for `time_s` is without end, which only steady can be. `workers` is how many must be ready, exactly, before it
-    starts; None takes those that are there. `host` is the target, None the rig's own. The rest of the rig's Locust
-    options are none of a plan's business.
+    starts; None takes those that are there. `host` is the target, None the rig's own. With `calibrates`, the URL of a
+    target, `host` is a null target that gives that one's answers, and users do not wait between their tasks. The rest
+    of the rig's Locust options are none of a plan's business.
 
     Of a search for the capacity `users` is the most that it may try, from `start_users` on, `time_s` the most that all
     of it may take, and `spawn_rate` the least: a step's users are started within seconds. It ends when the users that
@@ -73,11 +75,8 @@ class RunPlan(BaseModel):
     scenario: str | None = Field(None, description="the name of a scenario")
     workers: int | None = Field(None, ge=1, le=200, description="a whole number of workers, 1-200")
     name: str = Field("", pattern=r"^[\w .,()+=-]{0,60}$", description="up to 60 letters, digits and . , ( ) + = - _")
-    host: str | None = Field(
-        None,
-        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
-        description="an http:// or https:// URL without user, query",
-    )
+    host: str | None = Field(None, pattern=URL, description="an http:// or https:// URL without user, query")
+    calibrates: str | None = Field(None, pattern=URL, description="an http:// or https:// URL without user, query")
 
     @field_validator("slos")
     @classmethod

@@ -5,6 +5,8 @@ timeline.jsonl  a line a second, appended
 events.jsonl    a line for each happening, appended
 summary.json    the analysis of the three above
 report.html, junit.xml   made from the folder; docs/run-folder.md and the JSON Schemas in docs/schemas describe it
+
+Beside the folders of runs lies calibration.json: what the newest calibration of each kind showed.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from loadlab.analysis.recording import ENDS, Event, Recording, Run, Second
-from loadlab.analysis.summary import Summary
+from loadlab.analysis.recording import ENDS, Calibration, Event, Recording, Run, Second
+from loadlab.analysis.summary import Level, Summary
 from loadlab.errors import LabError
 
 FORMAT = 1
@@ -52,6 +54,10 @@ RUN = _Kind(Run)
 SECOND = _Kind(Second)
 EVENT = _Kind(Event)
 SUMMARY = _Kind(Summary)
+CALIBRATION = _Kind(Calibration)
+CALIBRATIONS = _Kind(tuple[Calibration, ...])
+CALIBRATION_FILE = "calibration.json"
+MOST_CALIBRATIONS = 100
 
 
 def write_schemas(folder: Path) -> list[Path]:
@@ -67,6 +73,7 @@ def write_schemas(folder: Path) -> list[Path]:
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each document by the name of its file in docs/schemas."""
     kinds: dict[str, _Kind[Any]] = {"run": RUN, "timeline": SECOND, "events": EVENT, "summary": SUMMARY}
+    kinds["calibration"] = CALIBRATIONS
     return {f"{name}.schema.json": kind.schema(f"loadlab {name}, format {FORMAT}") for name, kind in kinds.items()}
 
 
@@ -89,7 +96,7 @@ class RunFolder:
 
     def write_run(self, run: Run) -> None:
         """Replace run.json in one step."""
-        self._replace(self.run, RUN.dump(run))
+        _replace(self.run, RUN.dump(run))
 
     def append_second(self, second: Second) -> None:
         """Append a line to the timeline."""
@@ -101,12 +108,12 @@ class RunFolder:
 
     def write_summary(self, summary: Summary) -> None:
         """Replace summary.json in one step."""
-        self._replace(self.summary, SUMMARY.dump(summary))
+        _replace(self.summary, SUMMARY.dump(summary))
 
     def write_report(self, *, junit: bytes, html: bytes) -> None:
         """Replace junit.xml, then report.html, each in one step: the page is the last file of a report."""
-        self._replace(self.junit, junit)
-        self._replace(self.html, html)
+        _replace(self.junit, junit)
+        _replace(self.html, html)
 
     def read_run(self) -> Run:
         """Return run.json.
@@ -147,11 +154,6 @@ class RunFolder:
     def _append(self, file: Path, line: bytes) -> None:
         with file.open("ab") as stream:
             stream.write(line + b"\n")
-
-    def _replace(self, file: Path, content: bytes) -> None:
-        draft = file.with_suffix(".draft")
-        draft.write_bytes(content + b"\n")
-        draft.replace(file)
 
 
 def create(root: Path, name: str = "", *, at: float | None = None) -> RunFolder:
@@ -196,6 +198,42 @@ def find(root: Path, wanted: str) -> RunFolder:
     some = ", ".join(folder.id for folder in (matching or known)[:5])
     how = "names several runs" if matching else "is not a run"
     raise RunFolderError(f"{wanted!r} {how}. There are: {some}. 'latest' is the newest.")
+
+
+def calibrations(root: Path) -> tuple[Calibration, ...]:
+    """Return what calibrations showed whose runs are under `root`, the newest first; none where that cannot be read."""
+    try:
+        return CALIBRATIONS.load((root / CALIBRATION_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return ()
+
+
+def keep_calibration(root: Path, summary: Summary | None) -> Calibration | None:
+    """Keep what a calibration showed, in place of an older one of its kind, and return it; None if it cannot be used.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    if summary is None or summary.calibration is None or summary.validity.level is Level.INVALID:
+        return None
+    new = summary.calibration
+    others = [one for one in calibrations(root) if _kind(one) != _kind(new)]
+    newest = sorted([new, *others], key=lambda one: -one.measured)[:MOST_CALIBRATIONS]
+    _replace(root / CALIBRATION_FILE, CALIBRATIONS.dump(tuple(newest)))
+    return new
+
+
+def _kind(one: Calibration) -> tuple[Any, ...]:
+    """Return what two calibrations have in common of which the newer one is worth keeping."""
+    machine = {name: value for name, value in one.machine.items() if name != "host"}  # a container's is new each time
+    return one.scenario, one.target, one.workers, one.cpu_limit_cores, machine, one.versions
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Replace a file in one step."""
+    draft = file.with_suffix(".draft")
+    draft.write_bytes(content + b"\n")
+    draft.replace(file)
 
 
 def _lines(file: Path, kind: _Kind[T]) -> tuple[list[T], int]:

@@ -23,6 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "plan": {"analysis", "errors"},
     "analysis": set(),
     "errors": set(),
+    "null_target": set(),
 }
 # Input, output, clocks and processes: none of them in the room that only computes.
 IMPURE = {
@@ -30,6 +31,8 @@ IMPURE = {
     *("socket", "ssl", "select", "selectors", "http", "urllib", "asyncio", "threading", "logging", "sqlite3"),
     *("time", "datetime", "random", "secrets", "locust", "gevent", "flask", "psutil", "requests", "rich", "typer"),
 }
+# It has to be fast and to start at once, thus has no packages at all.
+STANDARD_ONLY = {"null_target"}
 # The processes of the rig have no Locust: it would patch their sockets and threads.
 NOT_IN_RIG = {"locust", "gevent"}
 
@@ -74,6 +77,8 @@ def _is_foreign_to_room(file: str, name: str) -> bool:
     top = name.partition(".")[0]
     if top == "loadlab":
         return room_of(name) not in ROOMS[room] | {room}
+    if room in STANDARD_ONLY and top not in sys.stdlib_module_names:
+        return True
     return top == "api" or (room == "analysis" and top in IMPURE) or (room == "rig" and top in NOT_IN_RIG)
 
 
@@ -127,6 +132,8 @@ def test_every_room_has_a_rule() -> None:
         ("loadlab/commands/run.py", "from loadlab.cli import app"),
         ("loadlab/commands/run.py", "from loadlab.generator import web"),
         ("loadlab/commands/run.py", "from api.settings import Settings"),
+        ("loadlab/null_target/book.py", "import psutil"),
+        ("loadlab/null_target/book.py", "from loadlab.errors import LabError"),
         ("api/app.py", "import loadlab"),
         ("api/app.py", "from locust import events"),
         ("locust/locustfile.py", "from loadlab.rig import ports"),

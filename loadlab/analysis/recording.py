@@ -202,13 +202,57 @@ class WorkerCounters:
     final: bool = False
 
 
+class Limit(StrEnum):
+    """What kept a fleet of workers from making more requests against a null target."""
+
+    WORKERS = "workers"  # each used the CPU that it may: the ceiling is theirs
+    CORES = "cores"  # of the machine, which they share with each other, the master and the null target
+    NULL_TARGET = "null-target"  # it was busy: the ceiling is at least so high
+    UNKNOWN = "unknown"  # neither was: users that pause within their tasks, or wait for something else
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How many requests/s a fleet of workers makes of a scenario against a null target: the generator's own ceiling.
+
+    Of the measured window of the run `run`, at `measured` in Unix seconds. `target` is the URL whose answers the null
+    target gave, `bytes_each` the mean length of these. `cpu_us` is the workers' CPU time for each request in µs,
+    `cpu_limit_cores` how many cores each may use. `sentence` says the result, `reservations` what takes from it.
+    """
+
+    run: str
+    measured: float
+    scenario: str | None
+    target: str
+    workers: int
+    users: int
+    ceiling_rps: float
+    worker_rps: tuple[float, ...]
+    worker_median_rps: float
+    cpu_us: float
+    cpu_limit_cores: float
+    bytes_each: float
+    fail_percent: float
+    limit: Limit
+    sentence: str
+    reservations: tuple[str, ...] = ()
+    machine: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_at_least(self) -> bool:
+        """Tell whether the workers could have made more."""
+        return self.limit in (Limit.NULL_TARGET, Limit.UNKNOWN)
+
+
 @dataclass(slots=True)
 class Run:
     """run.json: what was asked for, where it ran, how it ended.
 
     `started` and `ended` are Unix seconds: of the first order to start users, and of the last report. `duration_s` is
     None until the end. `plan` is what loadlab.plan.RunPlan dumps. `thresholds_us` are the SLOs' limits that workers
-    count against: a success of at least so many µs is beyond.
+    count against: a success of at least so many µs is beyond. `calibration` is the one that was nearest to this run
+    when it was asked for, see analysis.headroom.
     """
 
     id: str
@@ -229,6 +273,7 @@ class Run:
     versions: dict[str, str] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)
     revision: str | None = None
+    calibration: Calibration | None = None
 
 
 @dataclass(slots=True)

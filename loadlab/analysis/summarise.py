@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadlab.analysis import capacity as capacities
-from loadlab.analysis import drift, health, reliability, stages, validity, verdict
+from loadlab.analysis import ceiling, drift, headroom, health, reliability, stages, validity, verdict
 from loadlab.analysis import promises as promised
 from loadlab.analysis.evidence import Evidence
 from loadlab.analysis.fleet import workers_most
@@ -41,7 +41,9 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
     reached = capacities.verdict(search, verdict.verdict(results, found, run))
     measured = loads.load(window)
     answer = capacities.capacity(search, loads, promises, is_believed=found.level is not Level.INVALID)
-    line = verdict.load_line(measured, _users(held, timeline))
+    calibration = ceiling.measure(evidence, measured)
+    judged_stages = _stages(promises, evidence, loads, is_search=search is not None)
+    line = calibration.sentence.rstrip(".") if calibration else verdict.load_line(measured, _users(held, timeline))
     sentence = answer.sentence if answer else None
     return Summary(
         run=run.id,
@@ -55,7 +57,7 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
         slos=results,
         totals=loads.load(whole, _end_s(run, timeline.length)),
         window=measured,
-        stages=_stages(promises, evidence, loads, is_search=search is not None),
+        stages=judged_stages,
         endpoints=loads.endpoints,
         reliability=reliability.reliability(timeline, evidence.totals, evidence.stop_s),
         workers=health.workers(evidence),
@@ -64,6 +66,8 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
         users_max=int(timeline.users.max(initial=0)),
         workers_max=workers_most(evidence),
         capacity=answer,
+        calibration=calibration,
+        headroom=headroom.headroom(run, [one.load for one in judged_stages] or [measured], ceiling.rates_of(evidence)),
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from loadlab.analysis.recording import Calibration
+
 PERCENTILES = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
 
 
@@ -298,6 +300,24 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True)
+class Headroom:
+    """How much more the generator could make than it made, by the nearest calibration: see docs/metrics.md.
+
+    `used_rps` is the greatest throughput of a stage, `ratio` the ceiling by it. None for the figures where that
+    calibration is not of this run's kind; the sentence then says why. `calibrated` is when it was, in Unix seconds.
+    """
+
+    ceiling_rps: float | None
+    used_rps: float | None
+    ratio: float | None
+    is_at_least: bool
+    sentence: str
+    calibration: str
+    calibrated: float
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """summary.json. `headline` says the result in one line; `exit_code` is what `./lab run` ends with.
 
@@ -325,3 +345,5 @@ class Summary:
     workers_max: int
     capacity: Capacity | None = None
     format: int = 1
+    calibration: Calibration | None = None  # of a run that is one
+    headroom: Headroom | None = None

@@ -60,7 +60,7 @@ def headline(  # noqa: PLR0917
         kept = f"no promise was broken as far as the recording goes; {load}"
         line = "UNDECIDED: " + (f"{open_[0].text}: {open_[0].reason.rstrip('.')}" if open_ else kept)
     else:
-        line = f"PASS: {load}" + ("" if results else " (nothing was promised)")
+        line = f"PASS: {load}" + ("" if results or run.plan.get("calibrates") else " (nothing was promised)")
     if validity.level is Level.DEGRADED:
         doubts = sum(reason.level is Level.DEGRADED for reason in validity.reasons)
         line += f" ({many(doubts, 'reservation')})"

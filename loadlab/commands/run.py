@@ -51,20 +51,20 @@ def start(asked: Asked) -> int:
     out = aside if asked.as_json else console
     plan = planning.make(asked)
     collecting.check_room()
-    place = _find_place(asked, out)
+    place = find_place(asked, out)
     is_down = True
     try:
-        outcome = _lead(place, plan.model_copy(update={"workers": place.workers}), out)
+        outcome = lead(place, plan.model_copy(update={"workers": place.workers}), out)
     finally:
         if place.is_ours and not asked.keep:
-            is_down = _take_down(place.engine, out)
+            is_down = take_down(place.engine, out)
     if place.is_ours and asked.keep:
         out.print(f"The rig stays up: {place.ui}. './lab down' takes it down.")
     code = _tell(outcome, place, asked, out)
     return code if is_down else code or Exit.TOOL_ERROR
 
 
-def _find_place(asked: Asked, out: Console) -> Place:
+def find_place(asked: Asked, out: Console) -> Place:
     """Return a rig that is ready: the one that is up, with as many workers as are asked for, or a new one.
 
     Raises:
@@ -101,7 +101,7 @@ def _check_idle(state: RigState) -> None:
         raise LabError(f"Run {active} is active on the rig that is up: wait for its end, or stop it at {state.ui_url}.")
 
 
-def _lead(place: Place, plan: RunPlan, out: Console) -> Outcome:
+def lead(place: Place, plan: RunPlan, out: Console) -> Outcome:
     """Start the run, follow it to its end, and bring here what it left."""
     master = Master(place.ui)
     with Interrupts() as interrupts:
@@ -143,7 +143,7 @@ def _salvage(engine: Engine, run_id: str, to: Path) -> None:
         raise LabError(f"the rig has no folder of run {run_id}, or it cannot be reached.")
 
 
-def _take_down(engine: Engine, out: Console) -> bool:
+def take_down(engine: Engine, out: Console) -> bool:
     """Take the rig down, and tell whether that went well: the verdict is to be seen either way."""
     out.print("Taking the rig down ...")
     try:

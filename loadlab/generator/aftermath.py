@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 
-from loadlab.runfolder import RunFolder
+from loadlab.runfolder import RunFolder, keep_calibration
 
 PATIENCE_S = 120.0
 
@@ -26,3 +26,11 @@ def report(folder: RunFolder) -> bool:
     if done.returncode:
         logger.error("The report of run %s could not be made: %s", folder.id, (done.stderr or done.stdout).strip())
     return done.returncode == 0
+
+
+def remember(folder: RunFolder) -> None:
+    """Keep what a calibration showed for the runs to come."""
+    try:
+        keep_calibration(folder.path.parent, folder.read_summary())
+    except OSError as error:
+        logger.error("What run %s showed of the generator could not be kept: %s", folder.id, error)

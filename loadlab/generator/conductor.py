@@ -19,7 +19,7 @@ from locust.rpc import Message
 from locust.runners import STATE_INIT, STATE_MISSING, STATE_STOPPED, MasterRunner
 
 from loadlab import plan as plans
-from loadlab.analysis import slo
+from loadlab.analysis import headroom, slo
 from loadlab.analysis.recording import EventKind, Run, Status
 from loadlab.errors import LabError, UsageError
 from loadlab.generator import aftermath, scenarios, searching
@@ -29,7 +29,7 @@ from loadlab.generator.place import place
 from loadlab.generator.reporting import ACK, BEGIN, REPORT
 from loadlab.generator.target import Target
 from loadlab.plan import RunPlan
-from loadlab.runfolder import create
+from loadlab.runfolder import calibrations, create
 
 LOOK_EVERY_S = 0.25
 READY_S = 120.0
@@ -53,6 +53,7 @@ class Conductor:
         self.runner = runner
         self._own_shape = environment.shape_class  # the user's: it wins over ours
         self._own_host = environment.host
+        self._fingerprint = scenarios.fingerprint()  # of what is loaded: a file that is edited later is not
         self._chronicle: Chronicle | None = None
         self._prepared: RunPlan | None = None
         self._stopped_by: str | None = None
@@ -154,11 +155,13 @@ class Conductor:
             time.time(),
             started_by=by,
             slo=plan.slos,
-            own_shape=type(self._own_shape).__name__ if self._own_shape else None,
+            own_shape=type(self._own_shape).__name__ if self._own_shape and plan.calibrates is None else None,
             expected_workers=plan.workers or self.runner.worker_count,
             revision=os.environ.get("LAB_REVISION") or None,
             **place(),
         )
+        run.versions["locustfiles"] = self._fingerprint
+        run.calibration = headroom.nearest(run, calibrations(self.root)) if plan.calibrates is None else None
         folder.write_run(run)
         self._chronicle = Chronicle(folder, run, plan)
         self._stopped_by = None
@@ -197,7 +200,7 @@ class Conductor:
         if plan.scenario:
             options["scenario"] = plan.scenario
         scenarios.select(self.environment)
-        if self._own_shape is not None:
+        if self._own_shape is not None and plan.calibrates is None:
             return
         is_endless = plan.shape == "steady" and plan.time_s is None
         shape: PlanShape | SearchShape | None = None
@@ -253,6 +256,7 @@ class Conductor:
             "run": chronicle.run.id,
             "started": chronicle.run.started,
             "thresholds_us": list(chronicle.run.thresholds_us),
+            "pauses": chronicle.plan.calibrates is None,
         }
         self.runner.server.send_to_client(Message(BEGIN, order, client_id))
 
@@ -304,7 +308,8 @@ class Conductor:
         self.runner.greenlet.spawn(self._report, chronicle)
 
     def _report(self, chronicle: Chronicle) -> None:
-        aftermath.report(chronicle.folder)
+        if aftermath.report(chronicle.folder) and chronicle.plan.calibrates is not None:
+            aftermath.remember(chronicle.folder)
         chronicle.reported.set()
 
     def _number(self, client_id: str) -> int:

@@ -45,6 +45,7 @@ class Live:
     def __init__(self, plan: RunPlan) -> None:
         self._slos = plan.parsed_slos
         self._is_search = plan.shape == "capacity"
+        self._is_calibration = plan.calibrates is not None
         self._moments: deque[Moment] = deque(maxlen=SERIES_S)
         self._workers: dict[int, WorkerSecond] = {}
         self._totals: dict[tuple[str, str], Total] = {}
@@ -100,7 +101,8 @@ class Live:
         for moment in last:
             recent.merge(moment.ok)
         p50, p95, p99 = (_ms(value) for value in recent.percentiles_us((50, 95, 99)))
-        reasons = [*self._serious, *_strains(self._workers.values())]
+        strains = [] if self._is_calibration else _strains(self._workers.values())  # there they are wanted
+        reasons = [*self._serious, *strains]
         return {
             "requests": self.requests,
             "failures": self.failures,

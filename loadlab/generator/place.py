@@ -26,6 +26,7 @@ def place() -> dict[str, Any]:
             "cores": os.cpu_count(),
             "memory_bytes": psutil.virtual_memory().total,
             "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
+            **({"engine": engine} if (engine := os.environ.get("LAB_ENGINE")) else {}),
         },
     }
 

@@ -21,7 +21,7 @@ from locust.exception import RPCError, RPCSendError
 from locust.rpc import Message
 from locust.runners import WorkerRunner
 
-from loadlab.generator import health
+from loadlab.generator import health, pauses
 from loadlab.generator.flow import Flow
 from loadlab.generator.health import Health
 from loadlab.generator.http import LeanHttpSession
@@ -82,6 +82,7 @@ class Reporter:
         self.notes.clear()
         begun_ago_s = max(0.0, time.time() + self._offset_s - order["started"])
         self.recorder.begin(time.perf_counter() - begun_ago_s, tuple(order["thresholds_us"]))
+        pauses.keep(wanted=order.get("pauses", True))
         self.flow.begin()
         self.health.sample()
         self._sampled_at, self._busy_s = self.recorder.now(), 0.0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 from locust import User
@@ -43,6 +46,16 @@ def select(environment: Environment) -> None:
 def scenario_of(user_class: type[User]) -> str:
     """Return the name of the file, without its ending, that defines a User class."""
     return user_class.__module__.rpartition(".")[2]
+
+
+def fingerprint() -> str:
+    """Return what the files of the scenarios, and those beside them, say: twelve hexadecimal digits of a digest."""
+    modules = {sys.modules.get(user_class.__module__) for user_class in _runnable(User)}
+    folders = {Path(module.__file__).parent for module in modules if module is not None and module.__file__}
+    digest = hashlib.sha256()
+    for file in sorted(file for folder in folders for file in folder.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _runnable(base: type[User]) -> Iterator[type[User]]:

@@ -78,6 +78,15 @@ TERMS: dict[str, Term] = {
     "mean": Term("mean", "The sum of the successes' times by their number, in ms: exact."),
     "max": Term("max", "The greatest time of a success, in ms: exact."),
     "in-flight": Term("in flight", "Requests on their way at a time, on average."),
+    "headroom": Term(
+        "headroom",
+        "How many times the throughput of its busiest stage the same workers make against a null target, as "
+        "./lab calibrate measured it on this machine.",
+    ),
+    "ceiling": Term(
+        "ceiling", "Requests/s that a worker, the median one, makes against a null target with users who never wait."
+    ),
+    "cpu-each": Term("CPU a request", "CPU time of the workers' processes by the requests they made, in µs."),
     "users": Term("users", "Simulated clients that ran, as the workers reported them."),
     "stage": Term("stage", "A stretch in which exactly the planned number of users ran."),
     "worker-cpu": Term(

@@ -194,6 +194,10 @@ def _facts(summary: Summary, report: str) -> Table:
     users = words.many(reading.users(summary), "user")
     grid.add_row("load", f"{users}, {words.number(window.throughput_rps)} requests/s, measured for {lasted}")
     grid.add_row("workers", Text(_workers(summary.workers)))
+    if summary.headroom:
+        grid.add_row("headroom", Text(words.plain(summary.headroom.sentence)))
+    for reservation in summary.calibration.reservations if summary.calibration else ():
+        grid.add_row("but", Text(words.plain(reservation)))
     if report:
         grid.add_row("report", Text(words.plain(report)))
     return grid

@@ -9,7 +9,17 @@ from typing import Any
 
 from loadlab.analysis.recording import Run
 from loadlab.analysis.slo import Outcome, SloError, parse
-from loadlab.analysis.summary import Drift, Interval, Level, PhaseTimes, Reliability, SloResult, Summary, Verdict
+from loadlab.analysis.summary import (
+    Drift,
+    Headroom,
+    Interval,
+    Level,
+    PhaseTimes,
+    Reliability,
+    SloResult,
+    Summary,
+    Verdict,
+)
 from loadlab.report import reading, words
 
 VERDICTS = {
@@ -138,6 +148,20 @@ def _tiles(summary: Summary) -> Iterator[Tile]:
     for rank in SHOWN_RANKS:
         yield Tile("percentile", rank, words.milliseconds(percentiles.get(rank)), "of successes")
     yield Tile("in-flight", "In flight", words.number(window.in_flight), "requests at a time, mean")
+    if summary.headroom:
+        yield _headroom(summary.headroom)
+    if summary.calibration:
+        under = f"requests/s for each of {words.many(summary.calibration.workers, 'worker')}"
+        yield Tile("ceiling", "Ceiling", words.number(summary.calibration.worker_median_rps), under)
+        yield Tile("cpu-each", "CPU a request", f"{words.number(summary.calibration.cpu_us)} µs", "of a worker")
+
+
+def _headroom(given: Headroom) -> Tile:
+    at = time.strftime("%Y-%m-%d", time.gmtime(given.calibrated))
+    if given.ratio is None:
+        return Tile("headroom", "Headroom", words.NOTHING, f"the calibration of {at} is of another kind")
+    least = "at least " if given.is_at_least else ""
+    return Tile("headroom", "Headroom", f"{least}{words.number(given.ratio)}x", f"calibrated {at}")
 
 
 def _phases(given: PhaseTimes) -> Iterator[Tile]:

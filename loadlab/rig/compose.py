@@ -9,12 +9,14 @@ import shutil
 import stat
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from loadlab.errors import LabError
 from loadlab.rig import archive, ports, revision
-from loadlab.rig.engine import Failure, RigState, url
+from loadlab.rig.engine import NULL_SERVICE, NULL_TARGET_S, Failure, NullTarget, RigState, url
 from loadlab.rig.settings import ROOT, RigSettings, environment
 
 STDERR = 2  # where Compose's progress goes: stdout is for results
@@ -22,6 +24,10 @@ TAIL_LINES = 15
 OLDEST = (2, 24)
 QUERY_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 10.0
+LOOK_EVERY_S = 0.2
+OWN_TARGET = "http://api:8000"  # as docker-compose.yml has it where TARGET_HOST is empty
+NULL_PORT = 8000
+NULL_ANSWERS = f"import socket; socket.create_connection(('127.0.0.1', {NULL_PORT}), 1)"
 
 
 def why_unusable() -> str | None:
@@ -85,7 +91,9 @@ class ComposeEngine:
 
     def down(self, *, volumes: bool) -> None:
         """Stop and remove the containers and networks, and with `volumes` the named volumes."""
-        command = ["docker", "compose", "down", "--remove-orphans", *(["--volumes"] if volumes else [])]
+        # What belongs to a profile is neither of the rig nor an orphan, unless all profiles are named.
+        command = ["docker", "compose", "--profile", "*", "down", "--remove-orphans"]
+        command += ["--volumes"] if volumes else []
         if subprocess.run(command, cwd=ROOT, stdout=STDERR, check=False).returncode:
             raise LabError("docker compose could not take the rig down: its own words are above.")
 
@@ -99,6 +107,27 @@ class ComposeEngine:
         masters = self._compose("ps", "--all", "--quiet", "master").stdout.split()
         return bool(masters) and _copy_out(f"{masters[0]}:/results/{run_id}", to)
 
+    def start_null_target(self, settings: RigSettings) -> NullTarget:
+        """Start the service of the profile `calibrate`; its image is the master's."""
+        target = settings.target_host or OWN_TARGET
+        command = ["docker", "compose", "--profile", "calibrate", "up", "--detach", "--no-deps", NULL_SERVICE]
+        done = subprocess.run(command, cwd=ROOT, env=environment(settings), stdout=STDERR, check=False)
+        if done.returncode:
+            raise LabError("docker compose could not start the null target: its own words are above.")
+        deadline = time.monotonic() + NULL_TARGET_S
+        while _docker("compose", "exec", "-T", NULL_SERVICE, "python", "-S", "-c", NULL_ANSWERS).returncode:
+            state = self.state()
+            failures = [one for one in (state.failures if state else ()) if one.part.startswith(NULL_SERVICE)]
+            if failures or time.monotonic() > deadline:
+                told = str(failures[0]) if failures else f"It does not answer within {NULL_TARGET_S:g} s."
+                raise LabError(f"There is no null target: {told}")
+            time.sleep(LOOK_EVERY_S)
+        return NullTarget(f"http://{NULL_SERVICE}:{NULL_PORT}{urlsplit(target).path}", target)
+
+    def stop_null_target(self) -> None:
+        """Stop and remove the service of the profile `calibrate`."""
+        self._compose("--profile", "calibrate", "rm", "--stop", "--force", NULL_SERVICE)
+
     def _failure(self, container: dict[str, Any]) -> Failure:
         done = _docker("logs", "--tail", str(TAIL_LINES), container["ID"], stderr=subprocess.STDOUT)
         code = int(container["ExitCode"])
@@ -108,7 +137,7 @@ class ComposeEngine:
     def _compose(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         done = _docker("compose", *arguments, stderr=subprocess.PIPE)
         if done.returncode:
-            raise LabError(f"docker compose {arguments[0]} failed: {done.stderr.strip()}")
+            raise LabError(f"docker compose {' '.join(arguments)} failed: {done.stderr.strip()}")
         return done
 
 

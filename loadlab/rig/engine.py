@@ -13,6 +13,8 @@ from loadlab.rig.settings import RigSettings
 
 LOOPBACK = "127.0.0.1"
 ANSWER_S = 2.0
+NULL_SERVICE = "null-target"
+NULL_TARGET_S = 20.0  # for a null target to answer
 SERVICES = ("api", "master", "worker")
 
 
@@ -45,6 +47,14 @@ class RigState:
         return sum(1 for part in self.running if part.rsplit("-", 1)[0] == service)
 
 
+@dataclass(frozen=True)
+class NullTarget:
+    """A null target that is up: where workers reach it, and the URL of the target whose answers it gives."""
+
+    url: str
+    target: str
+
+
 class Engine(Protocol):
     """Starts, scales, watches and ends the parts of one rig. `up` on a rig that is up scales it."""
 
@@ -67,6 +77,15 @@ class Engine(Protocol):
 
         False: there is nothing of that run, or it cannot be reached.
         """
+
+    def start_null_target(self, settings: RigSettings) -> NullTarget:
+        """Start a null target beside the parts that are up, and return when it answers.
+
+        It is made for the workers of `settings`, and gives the answers of their target.
+        """
+
+    def stop_null_target(self) -> None:
+        """End the null target; none to end is no error."""
 
 
 def url(address: str, port: int) -> str:

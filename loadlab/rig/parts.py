@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loadlab.rig.engine import LOOPBACK, url
+from loadlab.rig.engine import LOOPBACK, NULL_SERVICE, url
 from loadlab.rig.settings import RigSettings
 
 LOCUST = (sys.executable, "-m", "locust")
@@ -29,7 +29,8 @@ class Fleet:
     """The wanted rig, in plain values that travel to the supervisor as JSON.
 
     `control_port` is where workers find the master; `balanced_port` is shared by all replicas of the API, among which
-    the kernel spreads connections, and is None for a single one; `grace_s` is from SIGTERM to SIGKILL; `options` is
+    the kernel spreads connections, and is None for a single one; `null_port` is the null target's and None without one,
+    `null_target` the URL of the target whose answers it gives; `grace_s` is from SIGTERM to SIGKILL; `options` is
     what Locust's processes read, `master_options` what the master alone does; `api_knobs` is a digest of what the API
     reads. What all parts have in common, secrets among it, is the supervisor's own environment and is never written
     down.
@@ -46,6 +47,8 @@ class Fleet:
     options: dict[str, str]
     master_options: dict[str, str]
     api_knobs: str
+    null_port: int | None = None
+    null_target: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fleet as plain values."""
@@ -83,6 +86,7 @@ def master_options(settings: RigSettings, *, results: Path, revision: str) -> di
         "SLO": settings.slo,
         "TARGET_METRICS": settings.target_metrics or ",".join(pages),
         "LAB_REVISION": revision,
+        "LAB_ENGINE": "processes",
     }
 
 
@@ -90,7 +94,8 @@ def parts(fleet: Fleet) -> list[Part]:
     """Return every process of a fleet: the API's replicas and the master first, then the workers."""
     replicas = [_api(fleet, number, port) for number, port in enumerate(fleet.api_ports, start=1)]
     workers = [_worker(fleet, number) for number in range(1, fleet.workers + 1)]
-    return [*replicas, _master(fleet), *workers]
+    null = [] if fleet.null_port is None else [_null_target(fleet, fleet.null_port)]
+    return [*replicas, *null, _master(fleet), *workers]
 
 
 def _api(fleet: Fleet, number: int, port: int) -> Part:
@@ -110,6 +115,11 @@ def _master(fleet: Fleet) -> Part:
     control = ("--master-bind-host", LOOPBACK, "--master-bind-port", str(fleet.control_port))
     web = ("--web-host", fleet.address, "--web-port", str(fleet.ui_port))
     return Part("master-1", (*LOCUST, "--master", *control, *web), fleet.options | fleet.master_options)
+
+
+def _null_target(fleet: Fleet, port: int) -> Part:
+    answers = ("--port", str(port), "--target", fleet.null_target, "--workers", str(fleet.workers))
+    return Part(f"{NULL_SERVICE}-1", (sys.executable, "-S", "-m", "loadlab.null_target", *answers), {})
 
 
 def _worker(fleet: Fleet, number: int) -> Part:

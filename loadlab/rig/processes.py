@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import psutil
 
 from loadlab.errors import LabError, UsageError
 from loadlab.rig import archive, logfiles, ports, revision, rigfolder
-from loadlab.rig.engine import LOOPBACK, Failure, RigState, url
+from loadlab.rig.engine import LOOPBACK, NULL_SERVICE, NULL_TARGET_S, Failure, NullTarget, RigState, url
 from loadlab.rig.parts import Fleet, locust_options, master_options
 from loadlab.rig.rigfolder import MARK, RigFolder
 from loadlab.rig.settings import ROOT, RigSettings, environment
@@ -117,6 +118,37 @@ class ProcessEngine:
         """Copy what the master wrote of a run, and tell whether there was anything."""
         return archive.copy(self.folder.results / run_id, to)
 
+    def start_null_target(self, settings: RigSettings) -> NullTarget:
+        """Have the supervisor run one more part."""
+        fleet, supervisor = self._running()
+        port, target = ports.free_port(LOOPBACK), settings.target_host or fleet.options["LOCUST_HOST"]
+        self._change(replace(fleet, null_port=port, null_target=target), supervisor)
+        if not _within(NULL_TARGET_S, lambda: not ports.is_free(LOOPBACK, port) or bool(self._null_failures())):
+            raise LabError(f"There is no null target: it does not answer within {NULL_TARGET_S:g} s.")
+        if failures := self._null_failures():
+            raise LabError(f"There is no null target: {failures[0]}")
+        return NullTarget(f"{url(LOOPBACK, port)}{urlsplit(target).path}", target)
+
+    def stop_null_target(self) -> None:
+        """Have the supervisor end that part."""
+        fleet, supervisor = self._running()
+        if fleet.null_port is not None:
+            self._change(replace(fleet, null_port=None, null_target=""), supervisor)
+
+    def _null_failures(self) -> list[Failure]:
+        state = self.state()
+        return [one for one in (state.failures if state else ()) if one.part.startswith(NULL_SERVICE)]
+
+    def _running(self) -> tuple[Fleet, psutil.Process]:
+        fleet, supervisor = self._wanted(), self._supervisor()
+        if fleet is None or supervisor is None:
+            raise LabError("The rig is gone: something took it down.")
+        return fleet, supervisor
+
+    def _change(self, fleet: Fleet, supervisor: psutil.Process) -> None:
+        rigfolder.write(self.folder.wanted, fleet.to_json())
+        supervisor.send_signal(signal.SIGHUP)
+
     def _fleet(self, settings: RigSettings, before: Fleet | None = None) -> Fleet:
         """Return the wanted fleet; the ports and the revision of the one that is up stay what they are."""
         several = settings.api_replicas > 1
@@ -135,6 +167,8 @@ class ProcessEngine:
             options=locust_options(settings, target),
             master_options=master_options(settings, results=self.folder.results, revision=commit),
             api_knobs=self._api_knobs(settings),
+            null_port=before.null_port if before else None,
+            null_target=before.null_target if before else "",
         )
 
     def _api_knobs(self, settings: RigSettings) -> str:
@@ -160,8 +194,7 @@ class ProcessEngine:
                 "A rig of processes is up with other knobs, ports or replicas: only its workers can be scaled. "
                 "Run './lab down' first."
             )
-        rigfolder.write(self.folder.wanted, fleet.to_json())
-        supervisor.send_signal(signal.SIGHUP)
+        self._change(fleet, supervisor)
         _within(settings.stop_grace_s, lambda: self._worker_count() == settings.workers)
 
     def _wanted(self) -> Fleet | None:

@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from loadlab.generator import aftermath
-from loadlab.runfolder import RunFolder
+from loadlab.runfolder import RunFolder, calibrations
+from tests.analysis.test_headroom import calibration
+from tests.report import summaries
 
 
 def python(path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,3 +63,22 @@ def test_a_process_that_cannot_start_is_no_disaster(
     monkeypatch.setattr(aftermath, "sys", SimpleNamespace(executable=str(tmp_path / "none")))
     assert aftermath.report(RunFolder(tmp_path)) is False
     assert "could not be made" in caplog.text
+
+
+def test_what_a_calibration_showed_is_kept_beside_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For the runs to come; a place that cannot be written to costs a word in the log, no more."""
+    folder = RunFolder(tmp_path / "20251009-080000-calibration")
+    folder.path.mkdir()
+    made = summaries.summary(calibration=calibration())
+    folder.write_summary(made)
+    aftermath.remember(folder)
+    assert calibrations(tmp_path) == (made.calibration,)
+
+    def refuse(*_: object) -> None:
+        raise OSError("no room is left")
+
+    monkeypatch.setattr(aftermath, "keep_calibration", refuse)
+    aftermath.remember(folder)
+    assert "no room is left" in caplog.text

@@ -23,7 +23,8 @@ from loadlab.generator.conductor import BusyError, attach, default_slos
 from loadlab.generator.load_shape import PlanShape
 from loadlab.generator.reporting import ACK, BEGIN, REPORT
 from loadlab.plan import RunPlan
-from loadlab.runfolder import RunFolder, folders
+from loadlab.runfolder import CALIBRATIONS, RunFolder, folders
+from tests.analysis.test_headroom import calibration
 from tests.generator.fakes import Master, cell, planned, report, sent
 from tests.schemas import check_folder
 
@@ -390,7 +391,8 @@ def test_a_lost_worker_and_a_new_one(stand: Stand) -> None:
     assert (acknowledged.type, acknowledged.node_id, acknowledged.data["number"]) == (ACK, "c", 0)
     assert (begun.type, begun.node_id) == (BEGIN, "c")
     run = podium.run
-    assert begun.data == {"run": run.id, "started": run.started, "thresholds_us": list(run.thresholds_us)}
+    order = {"run": run.id, "started": run.started, "thresholds_us": list(run.thresholds_us), "pauses": True}
+    assert begun.data == order
     podium.master.share_out()
     podium.wait(lambda: EventKind.LOAD_RESTORED in podium.kinds(), "the load restored")
     podium.say("c")
@@ -546,6 +548,49 @@ def test_a_scenario_that_is_not_there_starts_nothing(stand: Stand) -> None:
     with pytest.raises(LabError, match="nosuch"):
         podium.conductor.start(load(time_s=60, scenario="nosuch"), by="http")
     assert folders(podium.root) == []
+
+
+def test_a_calibration(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its workers are told that users do not pause, a shape of the user's own stands back, and it is remembered."""
+    podium = stand("a", shape=OwnShape())
+    remembered: list[RunFolder] = []
+
+    def report(folder: RunFolder) -> bool:
+        podium.reports.append(folder)
+        return True
+
+    monkeypatch.setattr(module, "aftermath", SimpleNamespace(report=report, remember=remembered.append))
+    plan = load(users=8, spawn_rate=8, time_s=1, slos=[], host="http://null.invalid", calibrates="http://set.invalid")
+    podium.conductor.start(plan, by="http")
+    podium.wait(podium.is_in(Status.RUNNING), "a run")
+    assert [order["pauses"] for _, order in podium.orders(BEGIN)] == [False]
+    podium.last_words("a")
+    assert (podium.run.own_shape, podium.run.calibration, podium.run.slo) == (None, None, ())
+    assert podium.master.starts == [(8, 8.0)]
+    assert [folder.id for folder in remembered] == [podium.run.id]
+    podium.conductor.start(load(time_s=60), by="http")
+    podium.wait(podium.is_in(Status.RUNNING), "another run")
+    assert [order["pauses"] for _, order in podium.orders(BEGIN)] == [True]
+    assert podium.run.own_shape == "OwnShape"
+
+
+def test_a_run_carries_the_calibration_that_is_nearest(stand: Stand) -> None:
+    """Of those that the master remembers; where it remembers none, or what it cannot read, none."""
+    podium = stand("a", "b")
+    runs = [podium.conductor.start(load(time_s=60, workers=9), by="http")]
+    first = podium.run
+    podium.conductor.stop(runs[0], by="user")
+    podium.reported()
+    assert first.calibration is None
+    one, two = (
+        calibration(workers=number, target="http://set.invalid", machine=first.machine, versions=first.versions)
+        for number in (1, 2)
+    )
+    (podium.root / "calibration.json").write_bytes(CALIBRATIONS.dump((one, two)))
+    podium.conductor.start(load(time_s=60, workers=2), by="http")
+    assert podium.run.calibration == two
+    assert podium.run.versions["locustfiles"] == first.versions["locustfiles"]
+    assert check_folder(podium.root / podium.run.id) == 1
 
 
 def test_a_users_own_shape_wins(stand: Stand) -> None:

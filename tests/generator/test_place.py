@@ -32,6 +32,14 @@ def test_versions_and_machine(tmp_path: Path) -> None:
     assert folder.read_run() == run
 
 
+def test_the_engine_is_told_by_whoever_started_the_rig(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request costs more through a container's network; a Locust that somebody started by hand has no engine."""
+    monkeypatch.setenv("LAB_ENGINE", "compose")
+    assert place()["machine"]["engine"] == "compose"
+    monkeypatch.delenv("LAB_ENGINE")
+    assert "engine" not in place()["machine"]
+
+
 @pytest.mark.parametrize(
     ("content", "model"),
     [

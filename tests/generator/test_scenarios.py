@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
+import re
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 from locust import FastHttpUser, HttpUser, User
@@ -80,3 +85,30 @@ def test_without_a_known_scenario_every_class_is_spawned(scenario: str | None) -
     environment = environment_of(one, two, scenario=scenario)
     scenarios.select(environment)
     assert environment.user_classes == [one, two]
+
+
+def test_the_fingerprint_is_of_what_the_files_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all files of a folder that has a scenario, whatever their order and times; of another folder none."""
+    for name, text in (("shop.py", "a = 1"), ("helper.py", "b = 2"), ("notes.txt", "c")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "elsewhere").mkdir()
+    module = ModuleType("shop")
+    module.__file__ = str(tmp_path / "shop.py")
+    monkeypatch.setitem(sys.modules, "shop", module)
+    kept = make("Shop", "shop")
+    first = scenarios.fingerprint()
+    assert re.fullmatch("[0-9a-f]{12}", first)
+    (tmp_path / "notes.txt").write_text("other")
+    (tmp_path / "elsewhere" / "x.py").write_text("d = 4")
+    os.utime(tmp_path / "shop.py", (1, 1))
+    assert scenarios.fingerprint() == first
+    (tmp_path / "helper.py").write_text("b = 3")
+    assert scenarios.fingerprint() != first
+    assert kept.__module__ == "shop"
+
+
+def test_a_scenario_without_a_file_has_a_fingerprint() -> None:
+    """One that was made by code is nobody's file."""
+    kept = make("Made", "of_no_file")
+    assert len(scenarios.fingerprint()) == 12
+    assert kept is not None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadlab.analysis.recording import Run, Status
+from loadlab.analysis.recording import Calibration, Limit, Run, Status
 from loadlab.analysis.slo import Outcome
 from loadlab.analysis.summary import (
     Accounting,
     Drift,
     Endpoint,
+    Headroom,
     Interval,
     Latency,
     Level,
@@ -158,6 +159,35 @@ def undecided() -> Summary:
     """Return the summary of a run with too few samples."""
     return summary(
         verdict=Verdict.UNDECIDED, exit_code=98, headline="p95 cannot be judged yet.", slos=(insufficient(P95), FAIL)
+    )
+
+
+def headroom(**changes: object) -> Headroom:
+    """Return the headroom of a generator that could make a hundred times as much."""
+    sentence = "4 workers can make 20,000 requests/s (5,000 each), 200 were made: 100x headroom."
+    known = Headroom(20_000.0, 200.0, 100.0, False, sentence, "20251009-080000-calibration", 1_760_000_000.0, "a CPU")
+    return replace(known, **changes)  # type: ignore[arg-type]
+
+
+def calibration() -> Calibration:
+    """Return what a calibration of four workers showed."""
+    return Calibration(
+        run="20251009-085320-nightly",
+        measured=1_760_000_002.0,
+        scenario="locustfile",
+        target="http://api:8000",
+        workers=4,
+        users=256,
+        ceiling_rps=20_000.0,
+        worker_rps=(4_900.0, 4_950.0, 5_050.0, 5_100.0),
+        worker_median_rps=5_000.0,
+        cpu_us=195.0,
+        cpu_limit_cores=1.0,
+        bytes_each=80.0,
+        fail_percent=25.0,
+        limit=Limit.WORKERS,
+        sentence="4 workers make at most 20,000 requests/s, 5,000 each (195 µs of CPU a request).",
+        reservations=("25% of the requests failed.",),
     )
 
 

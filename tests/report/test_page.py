@@ -7,15 +7,17 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from loadlab.analysis import summarise
 from loadlab.analysis.recording import Event, EventKind, Phases, Recording, Status
+from loadlab.analysis.summary import Headroom
 from loadlab.report import html
 from tests import recordings
-from tests.report import folders
+from tests.report import folders, summaries
 
 MOST_BYTES = 3_000_000
 VOID_ELEMENTS = {"meta", "link", "br", "img", "input", "hr"}
@@ -78,6 +80,33 @@ def test_verdict_and_validity_stand_on_top(parsed: Parsed) -> None:
     ]
     assert positions == sorted(positions)
     assert "FAIL: nightly" in parsed.text("title")
+
+
+def test_the_headroom_has_a_tile_and_a_sentence() -> None:
+    """Where a calibration is of the run's kind; else the sentence says why there is none."""
+    recording = recordings.make()
+    assert 'id="headroom"' not in page_of(recording).decode()
+    for known, tile in ((summaries.headroom(), "Headroom 100x calibrated 2025-10-09"), (unlike(), "Headroom -")):
+        summary = replace(summarise.summarise(recording), headroom=known)
+        text = Parsed(html.page(recording, summary)).text()
+        assert tile in text
+        assert f": {known.sentence}" in text
+
+
+def unlike() -> Headroom:
+    """Return what is said where the calibration is of another kind."""
+    sentence = "Not stated: the calibration nearest to this run was with 1 worker, not 4."
+    return summaries.headroom(ratio=None, ceiling_rps=None, used_rps=None, sentence=sentence)
+
+
+def test_a_calibration_says_its_ceiling() -> None:
+    """In tiles, and in a sentence with what takes from it."""
+    recording = recordings.make()
+    summary = replace(summarise.summarise(recording), calibration=summaries.calibration())
+    text = Parsed(html.page(recording, summary)).text()
+    assert "Ceiling 5,000 requests/s for each of 4 workers" in text
+    assert "CPU a request 195 µs of a worker" in text
+    assert "(195 µs of CPU a request). 25% of the requests failed." in text
 
 
 def test_every_section_is_there(parsed: Parsed) -> None:

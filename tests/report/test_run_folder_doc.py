@@ -30,7 +30,7 @@ def fields(schema: dict[str, Any]) -> set[str]:
     return {name for part in parts for name in part.get("properties", {})}
 
 
-@pytest.mark.parametrize("file", ["run", "timeline", "events"])
+@pytest.mark.parametrize("file", ["run", "timeline", "events", "calibration"])
 def test_every_field_is_described(file: str) -> None:
     """No field of the recording is without a word."""
     schema = runfolder.schemas()[f"{file}.schema.json"]

@@ -69,6 +69,15 @@ def test_a_run_that_was_cut_short_says_so() -> None:
     assert any("partial" in line for line in lines)
 
 
+def test_the_headroom_is_told_where_it_is_known() -> None:
+    """In one sentence, be it why there is none; of a calibration, what takes from it."""
+    assert not any(line.startswith("headroom") for line in lines_of(summaries.summary()))
+    lines = lines_of(summaries.summary(headroom=summaries.headroom()))
+    assert "headroom  4 workers can make 20,000 requests/s (5,000 each), 200 were made: 100x" in lines
+    calibration = summaries.summary(headline="PASS: 4 workers make", calibration=summaries.calibration())
+    assert "but      25% of the requests failed." in "\n".join(lines_of(calibration)).replace("but       ", "but      ")
+
+
 def test_notes_are_no_reservations() -> None:
     """A reason that changes nothing is not shown as one."""
     assert "clocks" not in "\n".join(lines_of(summaries.summary()))

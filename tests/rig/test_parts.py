@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loadlab.rig import revision
+from loadlab.rig.engine import NULL_SERVICE
 from loadlab.rig.parts import Part, parts
 from loadlab.rig.processes import ProcessEngine
 from loadlab.rig.settings import RigSettings
@@ -120,3 +121,16 @@ def test_no_revision_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert revision.current() == ""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert revision.current() == ""
+
+
+def test_a_null_target_is_one_more_part(tmp_path: Path) -> None:
+    """On a port of its own, for as many workers as there are; it stays when the workers are scaled."""
+    engine = ProcessEngine(tmp_path)
+    settings = RigSettings.model_validate({"WORKERS": 3})
+    without = engine._fleet(settings)
+    assert not any(part.name.startswith(NULL_SERVICE) for part in parts(without))
+    fleet = replace(without, null_port=7000, null_target="http://127.0.0.1:5000")
+    null = next(part for part in parts(fleet) if part.name == f"{NULL_SERVICE}-1")
+    assert null.command[-6:] == ("--port", "7000", "--target", "http://127.0.0.1:5000", "--workers", "3")
+    more = engine._fleet(settings.model_copy(update={"workers": 9}), fleet)
+    assert (more.null_port, more.null_target, more.workers) == (7000, "http://127.0.0.1:5000", 9)

@@ -48,7 +48,9 @@ def test_the_plan_is_what_was_asked_for(lab: Lab, master: FakeMaster, monkeypatc
     assert (
         lab("run", "--shape", "soak", "--name", "a night", "--scenario", "read_heavy", "--spawn-rate", "0.5").code == 0
     )
-    common = {"spawn_rate": 3.0, "workers": 2, "name": "", "host": None, "scenario": "locustfile"}
+    common = {"spawn_rate": 3.0, "workers": 2, "name": "", "host": None, "scenario": "locustfile"} | {
+        "calibrates": None
+    }
     assert master.plans[0] == common | {"users": 7, "time_s": 60.0, "shape": "steady", "slos": ["p99<1s", "fail<5%"]}
     assert master.plans[1] == common | {"users": 9, "time_s": 90.0, "shape": "spike", "slos": ["p50<5ms", "rps>1"]}
     given = {"shape": "soak", "time_s": 1800.0, "name": "a night", "scenario": "read_heavy", "spawn_rate": 0.5}

@@ -152,6 +152,44 @@ def has_load(rig: Rig) -> str | None:
     return active if live and live["requests"] and live["elapsed_s"] > 3 else None
 
 
+def test_the_ceiling_and_the_headroom(lab: Lab, tmp_path: Path) -> None:
+    """The null target is a container of the rig's that is up for as long as it is asked; a later run has its headroom.
+
+    The API answers a request of each kind, so that the scenario's checks pass.
+    """
+    assert lab("up", "--engine", "compose", "--workers", "1", "--detach").returncode == OK
+    done = lab("calibrate", "--users", "32", "--time", "5s", "--json")
+    assert done.returncode == OK, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert (found["workers"], found["fail_percent"], found["target"]) == (1, 0, "http://api:8000")
+    assert (found["machine"]["engine"], found["limit"] in ("workers", "cores")) == ("compose", True)
+    assert found["ceiling_rps"] > 200
+    assert not [one for one in found["reservations"] if "made up" in one or "others" in one]
+    assert null_targets(lab.rig) == []
+
+    run_ = lab("run", "--users", "4", "--time", "3s", "--slo", "fail<1%", "--json")
+    headroom = json.loads(run_.stdout)["headroom"]
+    assert headroom["ceiling_rps"] == found["ceiling_rps"]
+    assert headroom["ratio"] > 3
+
+    process = lab.start(tmp_path / "output", "calibrate", "--time", "60s")
+    try:
+        wait_for("a null target", lambda: null_targets(lab.rig))
+    finally:
+        process.kill()
+        process.wait()
+    assert lab("down", "--volumes").returncode == OK
+    assert leftovers(lab.rig.project) == []
+
+
+def null_targets(rig: Rig) -> list[str]:
+    """Return the containers of null targets, which belong to a profile that Compose does not show by itself."""
+    of = f"label=com.docker.compose.project={rig.project}"
+    return docker(
+        "ps", "--all", "--quiet", "--filter", of, "--filter", "label=com.docker.compose.service=null-target"
+    ).split()
+
+
 @pytest.mark.parametrize("knob", ["UI_PORT", "API_PORT"])
 def test_a_taken_port_is_named(lab: Lab, knob: str) -> None:
     """Where another program listens on a port, `up` says which port and which knob moves it, and leaves nothing."""

@@ -1,0 +1,119 @@
+"""`./lab calibrate`: the generator's own ceiling, by a run of the user's scenario against a null target."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from loadlab.analysis.recording import Calibration, Status
+from loadlab.analysis.summary import Summary
+from loadlab.commands import collecting, planning, reporting, run
+from loadlab.commands.following import How
+from loadlab.commands.planning import Asked
+from loadlab.commands.run import Outcome, Place
+from loadlab.commands.screen import aside, console
+from loadlab.errors import Exit, LabError
+from loadlab.plan import RunPlan
+from loadlab.report import words
+from loadlab.rig.settings import load
+from loadlab.runfolder import CALIBRATION, CALIBRATION_FILE, keep_calibration
+
+USERS_EACH = 64  # of a worker: connections enough to keep it busy, few enough for short queues
+TIME = "20s"
+MOST_USERS_PER_S = 10_000.0
+RAMP_S = 2.0
+NAME = "calibration"
+
+
+def start(asked: Asked) -> int:
+    """Measure the ceiling, keep it for the reports to come, print it, and return the exit code."""
+    out = aside if asked.as_json else console
+    as_run = replace(asked, time=asked.time or TIME, spawn_rate=f"{MOST_USERS_PER_S:g}", name=NAME)
+    plan = planning.make(as_run).model_copy(update={"slos": ()})
+    collecting.check_room()
+    place = run.find_place(asked, out)
+    is_down = True
+    try:
+        outcome = _measure(asked, place, plan, out)
+    finally:
+        if place.is_ours:
+            is_down = run.take_down(place.engine, out)
+    code = _tell(outcome, asked, out)
+    return code if is_down else code or Exit.TOOL_ERROR
+
+
+def _measure(asked: Asked, place: Place, plan: RunPlan, out: Console) -> Outcome:
+    """Run the scenario against a null target that is there for so long only."""
+    settings = load({"workers": str(place.workers)})
+    if asked.host is not None:
+        settings = settings.model_copy(update={"target_host": asked.host})
+    users = plan.users if asked.users is not None else USERS_EACH * place.workers
+    try:
+        null = place.engine.start_null_target(settings)
+        target = {"host": null.url, "calibrates": null.target}
+        load_ = {"workers": place.workers, "users": users, "spawn_rate": min(MOST_USERS_PER_S, users / RAMP_S)}
+        return run.lead(place, plan.model_copy(update=target | load_), out)
+    finally:
+        if not place.is_ours:  # else all of it is taken down
+            with suppress(LabError):  # the rig is gone, and the null target with it
+                place.engine.stop_null_target()
+
+
+def _tell(outcome: Outcome, asked: Asked, out: Console) -> int:
+    """Print what the run showed, keep it, and return the exit code."""
+    folder, making = outcome.folder, outcome.making
+    summary = (making.wait() if making else folder.read_summary()) if folder else None
+    if folder is None or summary is None or outcome.end.how is How.GIVEN_UP:
+        return Exit.INTERRUPTED if outcome.end.how in (How.LOST, How.GIVEN_UP) else Exit.TOOL_ERROR
+    if summary.status != Status.FINISHED or outcome.end.how is How.LOST:
+        reporting.show(folder, summary, collecting.shown(folder.html), out)
+        return Exit.INTERRUPTED
+    kept = _keep(summary)
+    if kept is None:
+        reporting.show(folder, summary, collecting.shown(folder.html), out)
+        return Exit.INVALID_MEASUREMENT
+    if asked.as_json:
+        print(CALIBRATION.dump(kept).decode())
+    else:
+        _show(kept, collecting.shown(folder.html))
+    return Exit.OK
+
+
+def _keep(summary: Summary) -> Calibration | None:
+    try:
+        return keep_calibration(collecting.results(), summary)
+    except OSError as error:
+        raise LabError(f"The ceiling cannot be kept in {collecting.results()}: {error.strerror}.") from None
+
+
+def _show(given: Calibration, page: str) -> None:
+    console.print(Text.assemble(("CEILING", "bold green"), "  ", (given.sentence, "bold")), soft_wrap=False)
+    for reservation in given.reservations:
+        console.print(Text.assemble(("  ! ", "yellow"), words.plain(reservation)), soft_wrap=False)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    kept = collecting.shown(collecting.results() / CALIBRATION_FILE)
+    for name, told in (
+        ("workers", f"{given.workers}, {words.many(given.users, 'user')}, {_each(given)} requests/s each"),
+        ("scenario", f"{given.scenario}, with the answers of {given.target}"),
+        ("machine", ", ".join(_machine(given))),
+        ("kept in", f"{kept}; reports of runs of this kind state their headroom from now on"),
+        ("report", page),
+    ):
+        grid.add_row(name, Text(words.plain(told)))
+    console.print(grid, soft_wrap=False)
+
+
+def _each(given: Calibration) -> str:
+    slowest, fastest = (words.number(rate) for rate in (given.worker_rps[0], given.worker_rps[-1]))
+    return slowest if given.workers == 1 else f"{slowest} to {fastest}"
+
+
+def _machine(given: Calibration) -> list[str]:
+    told = [given.machine.get("cpu"), f"{given.machine.get('cores')} cores", given.machine.get("engine")]
+    return [str(word) for word in told if word]
