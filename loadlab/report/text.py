@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -11,6 +10,7 @@ from loadlab.analysis.recording import Run
 from loadlab.analysis.slo import Outcome
 from loadlab.analysis.summary import Level, Load, SloResult, Summary, Verdict, WorkerHealth
 from loadlab.report import reading, words
+from loadlab.report.terminal import PLAIN_WIDTH, item, plain_text, short, table
 
 WORDS = {
     Verdict.PASS: ("PASS", "bold green"),
@@ -27,8 +27,6 @@ VOID = ("void", "dim")  # what a measurement that cannot be believed says of a p
 LEVELS = {Level.VALID: ("·", "dim"), Level.DEGRADED: ("!", "yellow"), Level.INVALID: ("✗", "bold red")}
 MOST_ENDPOINTS = 10
 MOST_REASONS = 6
-LONGEST_NAME = 34
-PLAIN_WIDTH = 80
 
 
 def render(summary: Summary, run: Run, *, report: str = "") -> RenderableType:
@@ -44,10 +42,7 @@ def render(summary: Summary, run: Run, *, report: str = "") -> RenderableType:
 
 def plain(summary: Summary, run: Run, *, report: str = "", width: int = PLAIN_WIDTH) -> str:
     """Return the same as plain text without colour."""
-    console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
-    with console.capture() as captured:
-        console.print(render(summary, run, report=report))
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    return plain_text(render(summary, run, report=report), width)
 
 
 def _first_line(summary: Summary) -> Text:
@@ -64,16 +59,10 @@ def _validity(summary: Summary) -> list[RenderableType]:
     lines: list[RenderableType] = [Text(f"Measurement {what}:", LEVELS[level][1])]
     for reason in reasons[:MOST_REASONS]:
         mark, style = LEVELS[reason.level]
-        lines.append(_item(mark, style, reason.text))
+        lines.append(item(mark, style, reason.text))
     if len(reasons) > MOST_REASONS:
-        lines.append(_item("·", "dim", f"and {len(reasons) - MOST_REASONS} more, see the report"))
+        lines.append(item("·", "dim", f"and {len(reasons) - MOST_REASONS} more, see the report"))
     return lines
-
-
-def _item(mark: str, style: str, text: str) -> RenderableType:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_row(Text(mark, style), Text(words.plain(text)))
-    return Padding(grid, (0, 0, 0, 2))
 
 
 def _ending(summary: Summary, run: Run) -> list[RenderableType]:
@@ -83,11 +72,11 @@ def _ending(summary: Summary, run: Run) -> list[RenderableType]:
 
 def _slos(summary: Summary) -> Table:
     void = summary.validity.level is Level.INVALID
-    table = _table("SLO", "result", ">measured", ">limit", ">samples", ">95% interval")
+    grid = table("SLO", "result", ">measured", ">limit", ">samples", ">95% interval")
     for slo in summary.slos:
         word, style = VOID if void else OUTCOMES[Outcome(slo.outcome)]
         interval = slo.interval
-        table.add_row(
+        grid.add_row(
             Text(words.plain(slo.text)),
             Text(word, style),
             words.quantity(slo.measured, slo.unit),
@@ -95,40 +84,32 @@ def _slos(summary: Summary) -> Table:
             words.count(slo.samples),
             words.between(interval.low, interval.high, slo.unit) if interval else words.NOTHING,
         )
-    return table
+    return grid
 
 
 def _reason(slo: SloResult) -> RenderableType:
     mark, style = ("✗", "bold red") if slo.outcome == Outcome.FAIL else ("?", "yellow")
-    return _item(mark, style, f"{slo.text}: {slo.reason}")
+    return item(mark, style, f"{slo.text}: {slo.reason}")
 
 
 def _endpoints(summary: Summary) -> Table:
-    table = _table("endpoint", ">requests", ">failed", ">req/s", ">p50 ms", ">p95 ms", ">p99 ms")
+    grid = table("endpoint", ">requests", ">failed", ">req/s", ">p50 ms", ">p95 ms", ">p99 ms")
     by_size = reading.busiest(summary)
     for endpoint in by_size[:MOST_ENDPOINTS]:
-        _add_load(table, _short(words.plain(f"{endpoint.method} {endpoint.name}".strip())), endpoint.load)
+        _add_load(grid, short(words.plain(f"{endpoint.method} {endpoint.name}".strip())), endpoint.load)
     if len(by_size) > MOST_ENDPOINTS:
-        table.add_row(Text(f"and {len(by_size) - MOST_ENDPOINTS} more", "dim"))
+        grid.add_row(Text(f"and {len(by_size) - MOST_ENDPOINTS} more", "dim"))
     if len(by_size) != 1:
-        _add_load(table, "all", summary.window, "bold")
-    return table
+        _add_load(grid, "all", summary.window, "bold")
+    return grid
 
 
-def _short(name: str) -> str:
-    """Return a name cut in its middle: what tells one from another is mostly at its end."""
-    if len(name) <= LONGEST_NAME:
-        return name
-    kept = LONGEST_NAME - 3
-    return f"{name[: kept // 3]}...{name[kept // 3 - kept :]}"
-
-
-def _add_load(table: Table, name: str, load: Load, style: str = "") -> None:
+def _add_load(grid: Table, name: str, load: Load, style: str = "") -> None:
     percentiles = load.ok.percentiles_ms if load.ok else {}
     times = [words.number(percentiles.get(rank)) for rank in ("p50", "p95", "p99")]
     failed = Text(words.percent(load.fail_percent), "red" if load.failures else "")
     throughput = words.number(load.throughput_rps)
-    table.add_row(Text(name), words.count(load.requests), failed, throughput, *times, style=style)
+    grid.add_row(Text(name), words.count(load.requests), failed, throughput, *times, style=style)
 
 
 def _facts(summary: Summary, report: str) -> Table:
@@ -162,14 +143,3 @@ def _workers(workers: tuple[WorkerHealth, ...]) -> str:
     if throttled:
         parts.append(f"throttled in up to {max(throttled):.0f}% of periods")
     return ", ".join(parts)
-
-
-def _table(*headings: str) -> Table:
-    """Return a table without lines; a heading that begins with > is of numbers."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in headings:
-        if heading.startswith(">"):
-            table.add_column(heading[1:], justify="right", no_wrap=True)
-        else:
-            table.add_column(heading, overflow="fold")
-    return table
