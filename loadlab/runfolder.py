@@ -5,25 +5,31 @@ timeline.jsonl  a line a second, appended
 events.jsonl    a line for each happening, appended
 summary.json    the analysis of the three above
 report.html, junit.xml   made from the folder; docs/run-folder.md and the JSON Schemas in docs/schemas describe it
+
+Beside the folders of runs is one of `comparisons`: a page for each two sides that were compared.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from loadlab.analysis.comparison import Comparison
 from loadlab.analysis.recording import ENDS, Event, Recording, Run, Second
 from loadlab.analysis.summary import Summary
 from loadlab.errors import LabError
 
 FORMAT = 1
+COMPARISONS = "comparisons"
+LONGEST_NAME = 200  # of a file, without its ending
 T = TypeVar("T")
 
 
@@ -52,6 +58,7 @@ RUN = _Kind(Run)
 SECOND = _Kind(Second)
 EVENT = _Kind(Event)
 SUMMARY = _Kind(Summary)
+COMPARISON = _Kind(Comparison)
 
 
 def write_schemas(folder: Path) -> list[Path]:
@@ -66,7 +73,9 @@ def write_schemas(folder: Path) -> list[Path]:
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each document by the name of its file in docs/schemas."""
-    kinds: dict[str, _Kind[Any]] = {"run": RUN, "timeline": SECOND, "events": EVENT, "summary": SUMMARY}
+    kinds: dict[str, _Kind[Any]] = {
+        "run": RUN, "timeline": SECOND, "events": EVENT, "summary": SUMMARY, "comparison": COMPARISON,
+    }  # fmt: skip
     return {f"{name}.schema.json": kind.schema(f"loadlab {name}, format {FORMAT}") for name, kind in kinds.items()}
 
 
@@ -196,6 +205,14 @@ def find(root: Path, wanted: str) -> RunFolder:
     some = ", ".join(folder.id for folder in (matching or known)[:5])
     how = "names several runs" if matching else "is not a run"
     raise RunFolderError(f"{wanted!r} {how}. There are: {some}. 'latest' is the newest.")
+
+
+def comparison_page(root: Path, a: Sequence[str], b: Sequence[str]) -> Path:
+    """Return where the page of two sides is kept, given by the ids of their runs."""
+    name = "_vs_".join("+".join(side) for side in (a, b))
+    if len(name) > LONGEST_NAME:
+        name = f"{name[: LONGEST_NAME - 13]}.{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return root / COMPARISONS / f"{name}.html"
 
 
 def _lines(file: Path, kind: _Kind[T]) -> tuple[list[T], int]:
