@@ -1,13 +1,14 @@
 """How often `./lab compare` is wrong: pairs of identical runs, and pairs whose second target is a fifth slower.
 
     .lab/venv/bin/python bench/report/compare_pairs.py                       20 identical pairs, 10 slower ones
-    .lab/venv/bin/python bench/report/compare_pairs.py --time 60 --users 200 --scenario busy
+    .lab/venv/bin/python bench/report/compare_pairs.py --time 60 --users 200 --scenario scattered
+    .lab/venv/bin/python bench/report/compare_pairs.py --target api          the rig's own API: identical pairs only
     .lab/venv/bin/python bench/report/compare_pairs.py --again FOLDER        the same from runs that were kept
 
-Each run is on a rig of processes, against a server of known delays. A pair of identical runs is two runs one after the
-other; a slower one is a run with the delays times 1.2 after one without. Prints a line a pair, and what the figures of
-identical runs scatter by from run to run beyond their own scatter. Wants the machine to itself. Exits with 1 when more
-than 1 identical pair of 20 is called different, or a slower target is not called worse.
+Each run is on a rig of processes, against a server of known delays or against the rig's own API. A pair of identical
+runs is two runs one after the other; a slower one is a run with the delays times 1.2 after one without. Prints a line a
+pair, and what the figures of identical runs scatter by from run to run beside their own scatter. Wants the machine to
+itself. Exits with 1 when more than 1 identical pair of 20 is called different, or a slower target is not called worse.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import json
 import math
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +34,9 @@ from loadlab.analysis.compare import compare  # noqa: E402
 from loadlab.analysis.comparison import Change, Outcome  # noqa: E402
 from loadlab.analysis.likeness import Measured  # noqa: E402
 from loadlab.runfolder import RunFolder  # noqa: E402
-from tests.truth.experiments import Lab, open_lab  # noqa: E402
+from tests.rig.rigs import Rig, copy_checkout  # noqa: E402
+from tests.truth.experiments import open_lab  # noqa: E402
+from tests.truth.runs import Master, add_scenarios  # noqa: E402
 
 SLOWER = 1.2
 WORKERS = 2
@@ -54,19 +57,37 @@ def slowed(factor: float) -> dict[str, Any]:
     return {name: value * factor if isinstance(value, float) else value for name, value in DELAY.items()}
 
 
-def run(lab: Lab, factor: float, plan: dict[str, Any]) -> Path:
-    """Make a run against a target that is slower by a factor, and return its folder."""
-    lab.truth.control(reset=True, delay=slowed(factor))
-    return lab.measure(plan["time_s"] + 20, **plan).path
+@contextmanager
+def open_rig(home: Path, target: str) -> Iterator[Callable[[float, dict[str, Any]], Path]]:
+    """Bring a rig up; yield what makes a run against a target that is slower by a factor, and returns its folder."""
+    if target == "truth":
+        with open_lab(home, WORKERS) as lab:
+
+            def measure(factor: float, plan: dict[str, Any]) -> Path:
+                lab.truth.control(reset=True, delay=slowed(factor))
+                return lab.measure(plan["time_s"] + 20, **plan).path
+
+            yield measure
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    rig = Rig(home, workers=WORKERS, checkout=add_scenarios(copy_checkout(home / "checkout")))
+    try:
+        done = rig.lab("up", "--detach")
+        assert done.returncode == 0, done.stdout
+        master = Master(rig.ui("").rstrip("/"))
+        yield lambda _factor, plan: master.measure(home / "runs", planned_s=plan["time_s"] + 20, **plan).path
+    finally:
+        rig.end()
 
 
 def made(options: argparse.Namespace, keep: Path) -> Iterator[tuple[str, Path, Path]]:
     """Make the pairs, and yield the folders of each. What was made is written to `keep` as it comes."""
     plan = {"scenario": options.scenario, "users": options.users, "spawn_rate": options.users, "time_s": options.time}
-    wanted = [kind for kind, count in (("identical", options.pairs), ("slower", options.slower)) for _ in range(count)]
-    with open_lab(keep / "lab", WORKERS) as lab:
+    slower = options.slower if options.target == "truth" else 0
+    wanted = [kind for kind, count in (("identical", options.pairs), ("slower", slower)) for _ in range(count)]
+    with open_rig(keep / "lab", options.target) as measure:
         for kind in wanted:
-            a, b = (run(lab, factor, plan) for factor in KINDS[kind])
+            a, b = (measure(factor, plan) for factor in KINDS[kind])
             with (keep / "pairs.jsonl").open("a") as file:
                 print(json.dumps([kind, str(a), str(b)]), file=file)
             yield kind, a, b
@@ -120,6 +141,7 @@ def main() -> int:
     parser.add_argument("--time", type=float, default=30, help="how long each run holds its users, s")
     parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--scenario", default="paced", help="paced: a request a second each; busy: as fast as may be")
+    parser.add_argument("--target", choices=["truth", "api"], default="truth")
     parser.add_argument("--keep", type=Path, help="a folder for the runs; default: they are thrown away")
     parser.add_argument("--again", type=Path, help="a folder that --keep filled: nothing is run")
     options = parser.parse_args()
