@@ -171,7 +171,13 @@ def test_unlike_runs_are_explained(visit: Open, url: str, complaints: list[str])
     ("size", "scheme"), [(size, scheme) for size in (DESKTOP, PHONE) for scheme in ("light", "dark")], ids=str
 )
 def test_the_page_fits_every_window(
-    visit: Open, compared: Path, complaints: list[str], screenshots: Path, *, size: tuple[int, int], scheme: str
+    visit: Open,
+    compared: Path,
+    complaints: list[str],
+    screenshots: Path,
+    *,
+    size: tuple[int, int],
+    scheme: Literal["light", "dark"],
 ) -> None:
     """Drawn, the answer in sight, nothing wider than the window, each interval within its cell."""
     page = visit(compared.as_uri(), size, scheme)
