@@ -12,7 +12,7 @@ from rich.console import Console
 from typer import Argument, Option
 
 from loadlab import __version__
-from loadlab.commands import calibrate, checks, planning, rig, run, runs
+from loadlab.commands import calibrate, checks, comparing, planning, rig, run, runs
 from loadlab.commands.planning import Asked
 from loadlab.errors import Exit, LabError
 
@@ -175,6 +175,8 @@ def capacity(
         keep=keep,
     )
     raise typer.Exit(run.start(asked))
+
+
 @app.command("calibrate")
 def measure_ceiling(
     *,
@@ -215,6 +217,29 @@ def report(
 ) -> None:
     """Make the report of a run anew from what it recorded, and print its verdict."""
     runs.report(wanted, as_json=as_json)
+
+
+@app.command()
+def compare(
+    a: Annotated[
+        str, Argument(metavar="A", help="What was: a run as for report, or several of one plan, with commas between.")
+    ],
+    b: Annotated[str, Argument(metavar="B", help="What is: likewise.")],
+    *,
+    allow: Annotated[
+        str, Option("--allow", metavar="PERCENT", help="By how much a figure may be worse. Default: not at all.")
+    ] = "0",
+    html: Annotated[
+        str | None, Option("--html", metavar="FILE", help="Where the page goes. Default: results/comparisons/.")
+    ] = None,
+    force: Annotated[bool, Option("--force", help="Also what was not run alike, or did not measure validly.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether B is better than A, worse, or not significantly different: exits with 99 when it is worse.
+
+    With 98 when a run is invalid or nothing can be said, with 2 when the runs differ in plan, machine or versions.
+    """
+    raise typer.Exit(comparing.compare(comparing.Wanted(a, b, allow, html, force, as_json)))
 
 
 @app.command()

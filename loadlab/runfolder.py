@@ -6,26 +6,31 @@ events.jsonl    a line for each happening, appended
 summary.json    the analysis of the three above
 report.html, junit.xml   made from the folder; docs/run-folder.md and the JSON Schemas in docs/schemas describe it
 
-Beside the folders of runs lies calibration.json: what the newest calibration of each kind showed.
+Beside the folders of runs lie calibration.json, what the newest calibration of each kind showed, and `comparisons`, a
+page for each two sides that were compared.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from loadlab.analysis.comparison import Comparison
 from loadlab.analysis.recording import ENDS, Calibration, Event, Recording, Run, Second
 from loadlab.analysis.summary import Level, Summary
 from loadlab.errors import LabError
 
 FORMAT = 1
+COMPARISONS = "comparisons"
+LONGEST_NAME = 200  # of a file, without its ending
 T = TypeVar("T")
 
 
@@ -58,6 +63,7 @@ CALIBRATION = _Kind(Calibration)
 CALIBRATIONS = _Kind(tuple[Calibration, ...])
 CALIBRATION_FILE = "calibration.json"
 MOST_CALIBRATIONS = 100
+COMPARISON = _Kind(Comparison)
 
 
 def write_schemas(folder: Path) -> list[Path]:
@@ -74,6 +80,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each document by the name of its file in docs/schemas."""
     kinds: dict[str, _Kind[Any]] = {"run": RUN, "timeline": SECOND, "events": EVENT, "summary": SUMMARY}
     kinds["calibration"] = CALIBRATIONS
+    kinds["comparison"] = COMPARISON
     return {f"{name}.schema.json": kind.schema(f"loadlab {name}, format {FORMAT}") for name, kind in kinds.items()}
 
 
@@ -234,6 +241,14 @@ def _replace(file: Path, content: bytes) -> None:
     draft = file.with_suffix(".draft")
     draft.write_bytes(content + b"\n")
     draft.replace(file)
+
+
+def comparison_page(root: Path, a: Sequence[str], b: Sequence[str]) -> Path:
+    """Return where the page of two sides is kept, given by the ids of their runs."""
+    name = "_vs_".join("+".join(side) for side in (a, b))
+    if len(name) > LONGEST_NAME:
+        name = f"{name[: LONGEST_NAME - 13]}.{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return root / COMPARISONS / f"{name}.html"
 
 
 def _lines(file: Path, kind: _Kind[T]) -> tuple[list[T], int]:

@@ -25,7 +25,7 @@ LEVELS = {Level.VALID: "", Level.DEGRADED: "yellow", Level.INVALID: "bold red"}
 
 def table(*, as_json: bool) -> None:
     """List the runs, the newest first, those of the rig that is up among them."""
-    _collect()
+    collect()
     found = [line for folder in folders(collecting.results()) if (line := _line(folder)) is not None]
     if as_json:
         print(json.dumps(found, indent=2))
@@ -42,7 +42,7 @@ def report(wanted: str, *, as_json: bool) -> None:
         LabError: there is no such run, or its report cannot be made.
     """
     if "/" not in wanted:
-        _collect()
+        collect()
     folder = find(collecting.results(), wanted)
     summary = reporting.make(folder)
     if summary is None:
@@ -53,7 +53,8 @@ def report(wanted: str, *, as_json: bool) -> None:
         reporting.show(folder, summary, collecting.shown(folder.html), console)
 
 
-def _collect() -> None:
+def collect() -> None:
+    """Bring here what the rig that is up has, if any."""
     found = fleet.find()
     if found:
         collecting.collect(found[1].ui_url)

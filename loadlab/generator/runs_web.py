@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -23,7 +24,7 @@ from werkzeug.http import http_date
 from loadlab import plan
 from loadlab.analysis import slo
 from loadlab.errors import LabError, UsageError
-from loadlab.generator import run_files, scenarios, start_form
+from loadlab.generator import aftermath, run_files, scenarios, start_form
 from loadlab.generator.conductor import BusyError
 from loadlab.generator.run_list import RunList
 from loadlab.plan import RunPlan
@@ -149,10 +150,33 @@ class Runs:
         response.headers["Content-Disposition"] = f'attachment; filename="{run}.tar.gz"'
         return response
 
+    def compare(self) -> ResponseReturnValue:
+        """Show how `?a=` and `?b=` differ, each a run or several with commas between; `&force=1` whatever they are."""
+        a, b = (self._side(name) for name in ("a", "b"))
+        if twice := {one.id for one in a} & {one.id for one in b}:
+            raise UsageError(f"Run {min(twice)} is on both sides: choose two different runs.")
+        active = self._conductor.active
+        if active is not None:
+            raise BusyError(f"Run {active} is on: to compare others now would disturb it. Wait for its end.")
+        try:
+            return _page(aftermath.compare(a, b, force=request.args.get("force") == "1"), REPORT_POLICY)
+        except aftermath.RefusedError as refusal:
+            if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
+                return _json({"message": str(refusal)}), Conflict.code
+            anyway = f"/runs/compare?{urlencode({**request.args.to_dict(), 'force': '1'})}"
+            refused = render_template("refused.html", lines=str(refusal).splitlines(), anyway=anyway)
+            return _page(refused.encode(), PAGE_POLICY), Conflict.code
+
+    def _side(self, name: str) -> list[RunFolder]:
+        ids = [each for each in request.args.get(name, "").split(",") if each]
+        if not ids:
+            raise UsageError(f"{name} is missing: /runs/compare?a=RUN&b=RUN names two runs.")
+        return [self._folder(each) for each in dict.fromkeys(ids)]
+
     def page(self) -> ResponseReturnValue:
         """Show the Lab page."""
         options = vars(self._environment.parsed_options) if self._environment.parsed_options else {}
-        response = Response(
+        return _page(
             render_template(
                 "lab.html",
                 users=options.get("num_users") or 10,
@@ -169,11 +193,9 @@ class Runs:
                 scenarios=scenarios.available(),
                 slos=slo.split(options.get("run_slo") or ", ".join(slo.DEFAULTS)),
                 host=self._environment.host or "",
-            )
+            ).encode(),
+            PAGE_POLICY,
         )
-        response.headers["Content-Security-Policy"] = PAGE_POLICY
-        response.headers["Cache-Control"] = "no-store"
-        return response
 
     def _folder(self, run: str) -> RunFolder:
         if not run_files.is_run(self._conductor.root, run):
@@ -190,6 +212,7 @@ def attach(environment: Environment, web_ui: WebUI, conductor: Conductor, is_own
     routes: list[tuple[str, str, Callable[..., ResponseReturnValue]]] = [
         ("POST", "/runs", runs.create),
         ("GET", "/runs", runs.index),
+        ("GET", "/runs/compare", runs.compare),
         ("GET", "/runs/<run>", runs.show),
         ("POST", "/runs/<run>/stop", runs.stop),
         ("GET", "/runs/<run>/files/<name>", runs.file),
@@ -248,6 +271,13 @@ def _tell(error: Exception) -> ResponseReturnValue:
 def _json(document: Any) -> Response:
     """Return a document as an answer. Flask's own way is slower by far: Locust has it indent, for people."""
     return Response(json.dumps(document, separators=(",", ":")), content_type="application/json")
+
+
+def _page(content: bytes, policy: str) -> Response:
+    response = Response(content, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = policy
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _file_response(stream: Any, name: str) -> Response:

@@ -140,3 +140,20 @@ TERMS: dict[str, Term] = {
     ),
     "drift": Term("drift", "The last quarter of the window against the first."),
 }
+
+COMPARISON_TERMS: dict[str, Term] = {
+    "change": Term(
+        "change", "From A to B, in % of A's value; of the share of failures, the difference in percentage points."
+    ),
+    "interval99": Term(
+        "interval",
+        "The range of the true change: with 99% confidence all intervals of the page hold it, as far as the scatter "
+        "within the runs and what is allowed for from run to run go.",
+    ),
+    "significant": Term(
+        "difference",
+        "Better or worse when the whole interval is on one side of 0: less time, fewer failures, more throughput are "
+        "better.",
+    ),
+    "hidden": Term("hidden below", "A change smaller than this could not have been seen in these runs."),
+}

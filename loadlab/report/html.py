@@ -5,25 +5,19 @@ A Content-Security-Policy in the page itself forbids every request and every scr
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from loadlab.analysis import saturation, series, slo
 from loadlab.analysis.recording import Event, Recording, Run
 from loadlab.analysis.summary import PERCENTILES, Summary
-from loadlab.report import capacity_charts, capacity_view, charts, embedding, view
+from loadlab.report import capacity_charts, capacity_view, charts, embedding, pages, view
 from loadlab.report.explain import SEARCH_TERMS, TERMS
 from loadlab.report.plots import Chart, TimeAxis, is_first_join, mark_kind
 
-TEMPLATES = Path(__file__).parent / "templates"
 SECTIONS = (
     ("capacity", "Capacity"),
     *(("promises", "Promises"), ("figures", "Key figures"), ("load", "Over time"), ("times", "Response times")),
@@ -52,7 +46,7 @@ def page(recording: Recording, summary: Summary) -> bytes:
     spread = charts.distribution(lines, summary, promises)
     every: list[Chart] = [chart for some in drawn.values() for chart in some] + ([spread] if spread else [])
     told = _merged(recording.events)
-    theme, report, bokeh = _asset("theme.js"), _asset("report.js"), Markup(embedding.script())
+    theme, report, bokeh = pages.asset("theme.js"), pages.asset("report.js"), Markup(embedding.script())
     values = {
         **view.of(summary, run),
         **drawn,
@@ -67,14 +61,14 @@ def page(recording: Recording, summary: Summary) -> bytes:
         "throttled_most": 100 * saturation.THROTTLED_MOST,
         "terms": SEARCH_TERMS | TERMS if search else TERMS,
         "sections": [(key, name) for key, name in SECTIONS if key not in _absent(summary)],
-        "css": _asset("report.css"),
+        "css": pages.asset("report.css"),
         "theme_js": theme,
         "report_js": report,
         "bokeh_js": bokeh,
-        "policy": _policy([theme, bokeh, report]),
+        "policy": pages.policy([theme, bokeh, report]),
         "charts_json": Markup(embedding.document(every)),
     }
-    return _environment().get_template("report.html.j2").render(values).encode("utf-8", "replace")
+    return pages.environment().get_template("report.html.j2").render(values).encode("utf-8", "replace")
 
 
 def _absent(summary: Summary) -> set[str]:
@@ -82,29 +76,6 @@ def _absent(summary: Summary) -> set[str]:
     if summary.capacity:
         return {"stages"}
     return {"capacity"} if summary.stages else {"capacity", "stages"}
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _asset(name: str) -> Markup:
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
-
-
-def _policy(scripts: Sequence[str]) -> str:
-    """Return a policy that allows these scripts and no request at all. Bokeh sets styles; its icons are data."""
-    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
-    nothing = "default-src 'none'; base-uri 'none'; form-action 'none'"
-    return f"{nothing}; script-src {allowed}; style-src 'unsafe-inline'; img-src data:"
 
 
 def _promises(run: Run) -> list[slo.Slo]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +11,7 @@ from loadlab.analysis.search import StepOutcome
 from loadlab.analysis.slo import Outcome
 from loadlab.analysis.summary import Capacity, CapacityStep, Level, Load, SloResult, Summary, Verdict, WorkerHealth
 from loadlab.report import reading, words
+from loadlab.report.terminal import PLAIN_WIDTH, item, plain_text, short, table
 
 WORDS = {
     Verdict.PASS: ("PASS", "bold green"),
@@ -35,8 +35,6 @@ VOID = ("void", "dim")  # what a measurement that cannot be believed says of a p
 LEVELS = {Level.VALID: ("·", "dim"), Level.DEGRADED: ("!", "yellow"), Level.INVALID: ("✗", "bold red")}
 MOST_ENDPOINTS = 10
 MOST_REASONS = 6
-LONGEST_NAME = 34
-PLAIN_WIDTH = 80
 
 
 def render(summary: Summary, run: Run, *, report: str = "") -> RenderableType:
@@ -54,10 +52,7 @@ def render(summary: Summary, run: Run, *, report: str = "") -> RenderableType:
 
 def plain(summary: Summary, run: Run, *, report: str = "", width: int = PLAIN_WIDTH) -> str:
     """Return the same as plain text without colour."""
-    console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
-    with console.capture() as captured:
-        console.print(render(summary, run, report=report))
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    return plain_text(render(summary, run, report=report), width)
 
 
 def _first_line(summary: Summary) -> Text:
@@ -74,16 +69,10 @@ def _validity(summary: Summary) -> list[RenderableType]:
     lines: list[RenderableType] = [Text(f"Measurement {what}:", LEVELS[level][1])]
     for reason in reasons[:MOST_REASONS]:
         mark, style = LEVELS[reason.level]
-        lines.append(_item(mark, style, reason.text))
+        lines.append(item(mark, style, reason.text))
     if len(reasons) > MOST_REASONS:
-        lines.append(_item("·", "dim", f"and {len(reasons) - MOST_REASONS} more, see the report"))
+        lines.append(item("·", "dim", f"and {len(reasons) - MOST_REASONS} more, see the report"))
     return lines
-
-
-def _item(mark: str, style: str, text: str) -> RenderableType:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_row(Text(mark, style), Text(words.plain(text)))
-    return Padding(grid, (0, 0, 0, 2))
 
 
 def _ending(summary: Summary, run: Run) -> list[RenderableType]:
@@ -111,14 +100,14 @@ def _capacity(found: Capacity, summary: Summary) -> Table:
 
 def _steps(found: Capacity) -> list[RenderableType]:
     """Return the steps, and why those ended as they did that say most: the upper end, and what does not count."""
-    table = _table(">step", "phase", ">users", "outcome", ">req/s", ">failed", ">p50 ms", ">p95 ms", ">p99 ms")
+    steps = table(">step", "phase", ">users", "outcome", ">req/s", ">failed", ">p50 ms", ">p95 ms", ">p99 ms")
     for step in found.steps:
-        table.add_row(*_step(step))
+        steps.add_row(*_step(step))
     doubtful = (StepOutcome.INVALID, StepOutcome.INSUFFICIENT)
     last_broken = [step for step in found.steps if step.users == found.broke_users and step.outcome != StepOutcome.PASS]
     told = [*last_broken[-1:], *(step for step in found.steps if step.outcome in doubtful)]
     reasons = {f"{words.many(step.users, 'user')}: {step.reason}": STEPS[StepOutcome(step.outcome)] for step in told}
-    return [table, *(_item("✗" if "red" in style else "?", style, text) for text, (_, style) in reasons.items())]
+    return [steps, *(item("✗" if "red" in style else "?", style, text) for text, (_, style) in reasons.items())]
 
 
 def _step(step: CapacityStep) -> tuple[str | Text, ...]:
@@ -139,11 +128,11 @@ def _step(step: CapacityStep) -> tuple[str | Text, ...]:
 
 def _slos(summary: Summary) -> Table:
     void = summary.validity.level is Level.INVALID
-    table = _table("SLO", "result", ">measured", ">limit", ">samples", ">95% interval")
+    grid = table("SLO", "result", ">measured", ">limit", ">samples", ">95% interval")
     for slo in summary.slos:
         word, style = VOID if void else OUTCOMES[Outcome(slo.outcome)]
         interval = slo.interval
-        table.add_row(
+        grid.add_row(
             Text(words.plain(slo.text)),
             Text(word, style),
             words.quantity(slo.measured, slo.unit),
@@ -151,40 +140,32 @@ def _slos(summary: Summary) -> Table:
             words.count(slo.samples),
             words.between(interval.low, interval.high, slo.unit) if interval else words.NOTHING,
         )
-    return table
+    return grid
 
 
 def _reason(slo: SloResult) -> RenderableType:
     mark, style = ("✗", "bold red") if slo.outcome == Outcome.FAIL else ("?", "yellow")
-    return _item(mark, style, f"{slo.text}: {slo.reason}")
+    return item(mark, style, f"{slo.text}: {slo.reason}")
 
 
 def _endpoints(summary: Summary) -> Table:
-    table = _table("endpoint", ">requests", ">failed", ">req/s", ">p50 ms", ">p95 ms", ">p99 ms")
+    grid = table("endpoint", ">requests", ">failed", ">req/s", ">p50 ms", ">p95 ms", ">p99 ms")
     by_size = reading.busiest(summary)
     for endpoint in by_size[:MOST_ENDPOINTS]:
-        _add_load(table, _short(words.plain(f"{endpoint.method} {endpoint.name}".strip())), endpoint.load)
+        _add_load(grid, short(words.plain(f"{endpoint.method} {endpoint.name}".strip())), endpoint.load)
     if len(by_size) > MOST_ENDPOINTS:
-        table.add_row(Text(f"and {len(by_size) - MOST_ENDPOINTS} more", "dim"))
+        grid.add_row(Text(f"and {len(by_size) - MOST_ENDPOINTS} more", "dim"))
     if len(by_size) != 1:
-        _add_load(table, "all", summary.window, "bold")
-    return table
+        _add_load(grid, "all", summary.window, "bold")
+    return grid
 
 
-def _short(name: str) -> str:
-    """Return a name cut in its middle: what tells one from another is mostly at its end."""
-    if len(name) <= LONGEST_NAME:
-        return name
-    kept = LONGEST_NAME - 3
-    return f"{name[: kept // 3]}...{name[kept // 3 - kept :]}"
-
-
-def _add_load(table: Table, name: str, load: Load, style: str = "") -> None:
+def _add_load(grid: Table, name: str, load: Load, style: str = "") -> None:
     percentiles = load.ok.percentiles_ms if load.ok else {}
     times = [words.number(percentiles.get(rank)) for rank in ("p50", "p95", "p99")]
     failed = Text(words.percent(load.fail_percent), "red" if load.failures else "")
     throughput = words.number(load.throughput_rps)
-    table.add_row(Text(name), words.count(load.requests), failed, throughput, *times, style=style)
+    grid.add_row(Text(name), words.count(load.requests), failed, throughput, *times, style=style)
 
 
 def _facts(summary: Summary, report: str) -> Table:
@@ -228,14 +209,3 @@ def _workers(workers: tuple[WorkerHealth, ...]) -> str:
     if throttled:
         parts.append(f"throttled in up to {max(throttled):.0f}% of periods")
     return ", ".join(parts)
-
-
-def _table(*headings: str) -> Table:
-    """Return a table without lines; a heading that begins with > is of numbers."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in headings:
-        if heading.startswith(">"):
-            table.add_column(heading[1:], justify="right", no_wrap=True)
-        else:
-            table.add_column(heading, overflow="fold")
-    return table

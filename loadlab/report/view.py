@@ -81,7 +81,7 @@ def of(summary: Summary, run: Run) -> dict[str, Any]:
         "outages": summary.reliability.outages,
         "account": account,
         "balance": account.started - account.answered - account.killed - account.in_flight,
-        "about": list(_about(run)),
+        "about": list(about(run)),
     }
 
 
@@ -213,7 +213,8 @@ def _drift(given: Drift) -> Iterator[dict[str, str]]:
             yield {"name": name, "first": say(first), "last": say(last), "change": change}
 
 
-def _about(run: Run) -> Iterator[dict[str, Any]]:
+def about(run: Run) -> Iterator[dict[str, Any]]:
+    """Yield what is told of where a run took place, and of what: cards of names and values."""
     plan = {key: value for key, value in run.plan.items() if value not in (None, "")}
     yield {"title": "Plan", "rows": _rows(plan)}
     versions: dict[str, Any] = dict(run.versions)

@@ -207,6 +207,8 @@ def test_a_search_is_judged_by_the_step_that_is_on() -> None:
     made.add(second(4, 2.0, 3.0))
     assert [outcome for outcome, _ in judged(made)] == ["pass"] * 3
     assert made.document()["requests"] == 25  # which are of the whole run
+
+
 def test_strains_of_a_calibration_are_no_doubts() -> None:
     """It is there to make them; a lost worker is one all the same."""
     busy = [WorkerSecond(1, cpu_s=0.99, cpu_limit=1.0)]

@@ -5,8 +5,8 @@ import { h, setText, show } from "./dom.js";
 import { planForm } from "./form.js";
 import { title } from "./format.js";
 import { liveView } from "./live.js";
+import { pastRuns } from "./past.js";
 import { pendingView, resultView } from "./result.js";
-import { runsTable } from "./runs.js";
 
 const BUSY_MS = 1000;
 const IDLE_MS = 5000;
@@ -28,6 +28,14 @@ const page = {
   awaySince: null,
   timer: 0,
 };
+
+const drawPast = pastRuns(
+  {
+    tools: at("past-tools"), byWorkers: at("by-workers"), picked: at("picked"), compare: at("compare"),
+    table: at("runs"), more: at("all"),
+  },
+  showAll,
+);
 
 function chooseByLink() {
   const match = /^#run=([\w.-]+)$/.exec(location.hash);
@@ -139,10 +147,13 @@ function drawList() {
   show(at("plan"), !isBusy);
   document.body.classList.toggle("busy", isBusy);
   if (!page.list.runs.length) return;
-  const runs = page.isAll ? page.list.runs : page.list.runs.slice(0, FIRST);
-  const detail = (id) => `#run=${id}`;
-  at("runs").replaceChildren(runsTable(runs, { active: page.list.active, shown: shownId(), detail }));
-  show(at("all"), runs.length < page.list.runs.length);
+  drawPast(page.list.runs, { active: page.list.active, shown: shownId(), first: page.isAll ? undefined : FIRST });
+}
+
+function showAll() {
+  page.isAll = true;
+  page.listed = 0;
+  look();
 }
 
 function tellTitle(run) {
@@ -194,11 +205,7 @@ planForm(at("plan"), {
     else chooseByLink();
   },
 });
-at("all").addEventListener("click", () => {
-  page.isAll = true;
-  page.listed = 0;
-  look();
-});
+at("all").addEventListener("click", showAll);
 addEventListener("hashchange", chooseByLink);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
 chooseByLink();

@@ -6,14 +6,18 @@ import { table } from "./parts.js";
 
 const ENDED = ["finished", "interrupted", "aborted"];
 
-/** Make the table. `shown` is the id of the run that is shown beside it, `detail` makes the link to one of them. */
-export function runsTable(runs, { active, shown = null, detail, inTab = false }) {
-  const rows = runs.map((run) => row(run, { active, shown, detail, inTab }));
+/**
+ * Make the table. `shown` is the id of the run that is shown beside it, `detail` makes the link to one of them.
+ * With `picking`, finished runs can be ticked: `isPicked` tells of which they are, `pick` is told of a change.
+ */
+export function runsTable(runs, { active, shown = null, detail, inTab = false, picking = null }) {
+  const rows = runs.map((run) => row(run, { active, shown, detail, inTab, picking }));
   const heads = ["Result", "Run", "Load", "Workers", "Throughput", "p95", "Failed", ""];
+  if (picking) heads.unshift("Compare");
   return table("runs", heads, rows);
 }
 
-function row(run, { active, shown, detail, inTab }) {
+function row(run, { active, shown, detail, inTab, picking }) {
   const isOn = run.id === active;
   const cell = (label, ...content) => h("td", { "data-label": label }, content);
   const files = `/runs/${encodeURIComponent(run.id)}`;
@@ -21,6 +25,7 @@ function row(run, { active, shown, detail, inTab }) {
   return h(
     "tr",
     { class: run.id === shown ? "shown" : null, "aria-current": run.id === shown ? "true" : null },
+    picking ? h("td", { class: "pick" }, run.has_report && !isOn ? tick(run, picking) : null) : null,
     h("td", { class: "result" }, h("span", { class: "badges" }, result(run, isOn))),
     h(
       "td",
@@ -40,6 +45,12 @@ function row(run, { active, shown, detail, inTab }) {
       link("Files", `All files of ${title(run)}`, { href: `${files}/archive`, download: true }),
     ),
   );
+}
+
+function tick(run, { isPicked, pick }) {
+  const onchange = (event) => pick(run, event.target.checked);
+  const box = h("input", { type: "checkbox", value: run.id, checked: isPicked(run), onchange });
+  return h("label", {}, box, h("span", {}, `Compare ${title(run)}`));
 }
 
 function link(text, label, attributes) {
