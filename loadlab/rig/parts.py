@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loadlab.rig import balancer
 from loadlab.rig.engine import LOOPBACK, url
 from loadlab.rig.settings import RigSettings
 
 LOCUST = (sys.executable, "-m", "locust")
 GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "api/gunicorn.conf.py")
+BACKEND_FILE = "lb.cfg"  # in the rig's folder
 LOCUSTFILES = "loadlab/generator/beside.py,locust/locustfile.py,locust/scenarios"
 
 
@@ -29,7 +31,8 @@ class Fleet:
     """The wanted rig, in plain values that travel to the supervisor as JSON.
 
     `control_port` is where workers find the master; `balanced_port` is shared by all replicas of the API, among which
-    the kernel spreads connections, and is None for a single one; `grace_s` is from SIGTERM to SIGKILL; `options` is
+    the kernel spreads connections, and is None for a single one, and behind a load balancer: then `haproxy` is its
+    program, and `lb_port` and `lb_stats_port` are its ports; `grace_s` is from SIGTERM to SIGKILL; `options` is
     what Locust's processes read, `master_options` what the master alone does; `api_knobs` is a digest of what the API
     reads. What all parts have in common, secrets among it, is the supervisor's own environment and is never written
     down.
@@ -46,6 +49,9 @@ class Fleet:
     options: dict[str, str]
     master_options: dict[str, str]
     api_knobs: str
+    haproxy: str = ""
+    lb_port: int = 0
+    lb_stats_port: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the fleet as plain values."""
@@ -87,10 +93,11 @@ def master_options(settings: RigSettings, *, results: Path, revision: str) -> di
 
 
 def parts(fleet: Fleet) -> list[Part]:
-    """Return every process of a fleet: the API's replicas and the master first, then the workers."""
+    """Return every process of a fleet: what is under load and the master first, then the workers."""
     replicas = [_api(fleet, number, port) for number, port in enumerate(fleet.api_ports, start=1)]
     workers = [_worker(fleet, number) for number in range(1, fleet.workers + 1)]
-    return [*replicas, _master(fleet), *workers]
+    balancers = [_balancer(fleet)] if fleet.haproxy else []
+    return [*replicas, *balancers, _master(fleet), *workers]
 
 
 def _api(fleet: Fleet, number: int, port: int) -> Part:
@@ -104,6 +111,12 @@ def _api(fleet: Fleet, number: int, port: int) -> Part:
         binds.append(f"{LOOPBACK}:{fleet.balanced_port}")
         environment["GUNICORN_REUSE_PORT"] = "true"
     return Part(name, GUNICORN, environment | {"GUNICORN_BIND": ",".join(binds)})
+
+
+def _balancer(fleet: Fleet) -> Part:
+    command = (fleet.haproxy, "-db", "-f", balancer.COMMON_CONFIG, "-f", str(Path(fleet.folder) / BACKEND_FILE))
+    binds = {"LB_BIND": f"{fleet.address}:{fleet.lb_port}", "LB_STATS_BIND": f"{fleet.address}:{fleet.lb_stats_port}"}
+    return Part("lb-1", command, binds)
 
 
 def _master(fleet: Fleet) -> Part:
