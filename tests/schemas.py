@@ -13,7 +13,13 @@ from jsonschema.protocols import Validator
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 # Each file of a run folder that has a schema, and whether it is a document a line.
-FILES = {"run.json": False, "summary.json": False, "timeline.jsonl": True, "events.jsonl": True}
+FILES = {
+    "run.json": False,
+    "summary.json": False,
+    "timeline.jsonl": True,
+    "events.jsonl": True,
+    "sweep.json": False,
+}
 
 
 @cache
