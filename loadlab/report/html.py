@@ -50,7 +50,7 @@ def page(recording: Recording, summary: Summary) -> bytes:
     spread = charts.distribution(lines, summary, promises)
     every: list[Chart] = [chart for some in drawn.values() for chart in some] + ([spread] if spread else [])
     told = _merged(recording.events)
-    theme, report, bokeh = _asset("theme.js"), _asset("report.js"), Markup(embedding.script())
+    theme, report, bokeh = asset("theme.js"), asset("report.js"), Markup(embedding.script())
     values = {
         **view.of(summary, run),
         **drawn,
@@ -64,18 +64,19 @@ def page(recording: Recording, summary: Summary) -> bytes:
         "throttled_most": 100 * saturation.THROTTLED_MOST,
         "terms": TERMS,
         "sections": [(key, name) for key, name in SECTIONS if key != "stages" or summary.stages],
-        "css": _asset("report.css"),
+        "css": asset("report.css"),
         "theme_js": theme,
         "report_js": report,
         "bokeh_js": bokeh,
-        "policy": _policy([theme, bokeh, report]),
+        "policy": policy([theme, bokeh, report]),
         "charts_json": Markup(embedding.document(every)),
     }
-    return _environment().get_template("report.html.j2").render(values).encode("utf-8", "replace")
+    return environment().get_template("report.html.j2").render(values).encode("utf-8", "replace")
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what makes pages of the templates."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -85,11 +86,12 @@ def _environment() -> Environment:
     )
 
 
-def _asset(name: str) -> Markup:
+def asset(name: str) -> Markup:
+    """Return a style sheet or a script of ours, to stand in a page as it is."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
-def _policy(scripts: Sequence[str]) -> str:
+def policy(scripts: Sequence[str]) -> str:
     """Return a policy that allows these scripts and no request at all. Bokeh sets styles; its icons are data."""
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{one}'" for one in hashes)
