@@ -46,14 +46,13 @@ def figures(
         generator_cores=sum(used) / 100 * worker_cores if used else None,
         target_cores=sum(target) if target else None,
         machine_percent=machine_percent,
-        balance=_balance([one.requests for one in summary.target], replicas),
+        balance=_balance([one.requests for one in summary.target if one.requests is not None], replicas),
     )
 
 
-def _balance(served: Sequence[int | None], replicas: int) -> float | None:
+def _balance(served: Sequence[int], replicas: int) -> float | None:
     """Return how evenly the replicas served; one that did not tell served nothing. None where none told."""
-    counts = [float(count or 0) for count in served]
-    return jain(counts + [0.0] * (replicas - len(counts))) if replicas > 1 else None
+    return jain([*served, *[0] * (replicas - len(served))]) if replicas > 1 else None
 
 
 def jain(amounts: Sequence[float]) -> float | None:

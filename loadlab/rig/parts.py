@@ -81,9 +81,11 @@ def master_options(settings: RigSettings, *, results: Path, revision: str) -> di
     """Return the environment that the master alone reads: where it keeps runs, and what it judges and watches.
 
     Each replica of the API tells of itself on a port of its own; behind the shared one, chance would choose who does.
+    A load balancer tells of its queue.
     """
     own = settings.target_host is None
-    pages = [f"{url(str(settings.bind_address), port)}/metrics" for port in settings.api_ports] if own else []
+    told = [*settings.api_ports, *([settings.lb_stats_port] if settings.lb else [])]
+    pages = [f"{url(str(settings.bind_address), port)}/metrics" for port in told] if own else []
     return {
         "RESULTS_DIR": str(results),
         "SLO": settings.slo,

@@ -111,7 +111,7 @@ def test_workers_go_by_it_and_replicas_are_asked_themselves(haproxy: str, tmp_pa
     assert "GUNICORN_REUSE_PORT" not in found["api-1"].environment
     assert found["api-2"].environment["GUNICORN_BIND"] == "127.0.0.1:6001"
     assert found["master-1"].environment["TARGET_METRICS"] == (
-        "http://127.0.0.1:6000/metrics,http://127.0.0.1:6001/metrics"
+        "http://127.0.0.1:6000/metrics,http://127.0.0.1:6001/metrics,http://127.0.0.1:6101/metrics"
     )
     assert found["lb-1"].command[0] == haproxy
     assert found["lb-1"].environment == {"LB_BIND": "127.0.0.1:6100", "LB_STATS_BIND": "127.0.0.1:6101"}
