@@ -12,8 +12,9 @@ from rich.console import Console
 from typer import Argument, Option
 
 from loadlab import __version__
-from loadlab.commands import calibrate, checks, comparing, planning, rig, run, runs
+from loadlab.commands import calibrate, checks, comparing, planning, rig, run, runs, sweep
 from loadlab.commands.planning import Asked
+from loadlab.commands.sweep_planning import SweepAsked
 from loadlab.errors import Exit, LabError
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -35,6 +36,28 @@ Workers = Annotated[
 AsJson = Annotated[bool, Option("--json", help="As JSON, for programs.")]
 Replicas = Annotated[
     str | None, Option("--api", metavar="N", help="Replicas of the API, 1-20. Default: API_REPLICAS of .env.")
+]
+Balanced = Annotated[
+    bool | None,
+    Option("--lb/--no-lb", help="Reach the API by way of a load balancer, HAProxy, or not. Default: LB of .env."),
+]
+Users = Annotated[str | None, Option("--users", "-u", metavar="N", help="Users at the peak. Default: USERS of .env.")]
+SpawnRate = Annotated[
+    str | None,
+    Option("--spawn-rate", "-r", metavar="N", help="Users started per second. Default: SPAWN_RATE of .env."),
+]
+Time = Annotated[
+    str | None,
+    Option(
+        "--time",
+        "-t",
+        metavar="TIME",
+        help="How long the load is held, ramps on top: 90s, 2m, 1h30m. "
+        "Default: steady 1m, steps 2m30s, spike 2m, soak 30m, capacity 6m.",
+    ),
+]
+Shape = Annotated[
+    str | None, Option("--shape", metavar="SHAPE", help="steady (the default), steps, spike, soak or capacity.")
 ]
 Promises = Annotated[
     list[str] | None,
@@ -65,37 +88,22 @@ def _root(
 def up(
     workers: Workers = None,
     api: Replicas = None,
+    lb: Balanced = None,
     engine: EngineName = "auto",
     detach: Annotated[bool, Option("--detach", "-d", help="Return when the rig is ready, and leave it up.")] = False,
 ) -> None:
     """Bring the rig up, or scale the one that is up, and wait until exactly so many workers are ready."""
-    rig.up(workers=workers, api=api, engine_name=engine, detach=detach)
+    rig.up(workers=workers, api=api, lb=lb, engine_name=engine, detach=detach)
 
 
 @app.command("run")
 def run_one(
     *,
     workers: Workers = None,
-    users: Annotated[
-        str | None, Option("--users", "-u", metavar="N", help="Users at the peak. Default: USERS of .env.")
-    ] = None,
-    spawn_rate: Annotated[
-        str | None,
-        Option("--spawn-rate", "-r", metavar="N", help="Users started per second. Default: SPAWN_RATE of .env."),
-    ] = None,
-    time: Annotated[
-        str | None,
-        Option(
-            "--time",
-            "-t",
-            metavar="TIME",
-            help="How long the load is held, ramps on top: 90s, 2m, 1h30m. "
-            "Default: steady 1m, steps 2m30s, spike 2m, soak 30m.",
-        ),
-    ] = None,
-    shape: Annotated[
-        str | None, Option("--shape", metavar="SHAPE", help="steady (the default), steps, spike, soak or capacity.")
-    ] = None,
+    users: Users = None,
+    spawn_rate: SpawnRate = None,
+    time: Time = None,
+    shape: Shape = None,
     slo: Promises = None,
     scenario: Scenario = None,
     name: Name = None,
@@ -204,6 +212,56 @@ def measure_ceiling(
     raise typer.Exit(calibrate.start(asked))
 
 
+@app.command("sweep")
+def run_many(
+    *,
+    workers: Annotated[
+        str | None, Option("--workers", "-w", metavar="N,N,...", help="Numbers of workers; with --api, one of them.")
+    ] = None,
+    api: Annotated[
+        str | None, Option("--api", metavar="N,N,...", help="Numbers of replicas of the API; with --workers, one.")
+    ] = None,
+    repeats: Annotated[
+        str | None, Option("--repeats", metavar="N", help="How often each is measured, in turn. Default: 1.")
+    ] = None,
+    resume: Annotated[
+        str | None, Option("--resume", metavar="SWEEP", help="Go on with one that was cut short: its id, or latest.")
+    ] = None,
+    lb: Annotated[
+        bool | None,
+        Option("--lb/--no-lb", help="Reach the API by way of HAProxy, or not. Default: with --api, else LB of .env."),
+    ] = None,
+    users: Users = None,
+    spawn_rate: SpawnRate = None,
+    time: Time = None,
+    shape: Shape = None,
+    slo: Promises = None,
+    scenario: Scenario = None,
+    name: Annotated[str | None, Option("--name", metavar="TEXT", help="A name for the sweep and its runs.")] = None,
+    host: Host = None,
+    engine: EngineName = "auto",
+    as_json: Annotated[bool, Option("--json", help="Print sweep.json, and nothing else, to stdout.")] = False,
+) -> None:
+    """Make the same run with several numbers of workers, or of replicas, and say how throughput grows with them.
+
+    Each on a fresh rig with an empty store. Exits with 0, 99 when an SLO was broken in any of them, 98 when any is
+    invalid, 1 when any could not be made, 97 when interrupted.
+    """
+    asked = Asked(
+        users=users,
+        spawn_rate=spawn_rate,
+        time=time,
+        shape=shape,
+        slos=tuple(slo or ()),
+        scenario=scenario,
+        name=name,
+        host=host,
+        engine=engine,
+        as_json=as_json,
+    )
+    raise typer.Exit(sweep.start(SweepAsked(asked, workers, api, lb, repeats, resume)))
+
+
 @app.command("runs")
 def list_runs(as_json: AsJson = False) -> None:
     """List the runs that were made, the newest first."""
@@ -212,7 +270,9 @@ def list_runs(as_json: AsJson = False) -> None:
 
 @app.command()
 def report(
-    wanted: Annotated[str, Argument(metavar="RUN", help="Its id, the beginning of it, its name, a path, or latest.")],
+    wanted: Annotated[
+        str, Argument(metavar="RUN", help="Its id (or a sweep's), the beginning of it, its name, a path, or latest.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Make the report of a run anew from what it recorded, and print its verdict."""
@@ -258,7 +318,7 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 def logs(
-    services: Annotated[list[str] | None, Argument(metavar="[SERVICE]...", help="api, master, worker.")] = None,
+    services: Annotated[list[str] | None, Argument(metavar="[SERVICE]...", help="api, lb, master, worker.")] = None,
     follow: Annotated[bool, Option("--follow", "-f", help="Go on with what is logged from now on.")] = False,
 ) -> None:
     """Print the logs of the rig's parts."""

@@ -8,6 +8,7 @@ report.html, junit.xml   made from the folder; docs/run-folder.md and the JSON S
 
 Beside the folders of runs lie calibration.json, what the newest calibration of each kind showed, and `comparisons`, a
 page for each two sides that were compared.
+A sweep has a folder beside those of its runs: sweep.json and report.html.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pydantic import TypeAdapter, ValidationError
 from loadlab.analysis.comparison import Comparison
 from loadlab.analysis.recording import ENDS, Calibration, Event, Recording, Run, Second
 from loadlab.analysis.summary import Level, Summary
+from loadlab.analysis.sweep import Sweep
 from loadlab.errors import LabError
 
 FORMAT = 1
@@ -64,6 +66,7 @@ CALIBRATIONS = _Kind(tuple[Calibration, ...])
 CALIBRATION_FILE = "calibration.json"
 MOST_CALIBRATIONS = 100
 COMPARISON = _Kind(Comparison)
+SWEEP = _Kind(Sweep)
 
 
 def write_schemas(folder: Path) -> list[Path]:
@@ -81,6 +84,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     kinds: dict[str, _Kind[Any]] = {"run": RUN, "timeline": SECOND, "events": EVENT, "summary": SUMMARY}
     kinds["calibration"] = CALIBRATIONS
     kinds["comparison"] = COMPARISON
+    kinds["sweep"] = SWEEP
     return {f"{name}.schema.json": kind.schema(f"loadlab {name}, format {FORMAT}") for name, kind in kinds.items()}
 
 
@@ -163,8 +167,57 @@ class RunFolder:
             stream.write(line + b"\n")
 
 
+class SweepFolder:
+    """Paths and files of one sweep."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sweep = path / "sweep.json"
+        self.html = path / "report.html"
+
+    @property
+    def id(self) -> str:
+        """Return the sweep's id: the folder's name."""
+        return self.path.name
+
+    def run(self, run_id: str) -> RunFolder:
+        """Return the folder of one of its runs."""
+        return RunFolder(self.path.parent / run_id)
+
+    def write_sweep(self, sweep: Sweep) -> None:
+        """Replace sweep.json in one step."""
+        _replace(self.sweep, SWEEP.dump(sweep))
+
+    def write_report(self, html: bytes) -> None:
+        """Replace report.html in one step."""
+        _replace(self.html, html)
+
+    def read_sweep(self) -> Sweep:
+        """Return sweep.json.
+
+        Raises:
+            RunFolderError: it is not there, is damaged, or is of a newer format.
+        """
+        try:
+            sweep = SWEEP.load(self.sweep.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise RunFolderError(f"{self.sweep} cannot be read: {_first_line(error)}.") from None
+        if sweep.format > FORMAT:
+            raise RunFolderError(f"{self.sweep} has format {sweep.format}; this loadlab reads up to {FORMAT}.")
+        return sweep
+
+
 def create(root: Path, name: str = "", *, at: float | None = None) -> RunFolder:
     """Make a new folder under `root`, named by its time in UTC, its name, and a number where that is taken."""
+    return RunFolder(_new(root, name, at))
+
+
+def create_sweep(root: Path, name: str = "", *, at: float | None = None) -> SweepFolder:
+    """Make the folder of a sweep, named as a run's is."""
+    return SweepFolder(_new(root, name, at))
+
+
+def _new(root: Path, name: str, at: float | None) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(at))
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     base = f"{stamp}-{slug}" if slug else stamp
@@ -176,7 +229,27 @@ def create(root: Path, name: str = "", *, at: float | None = None) -> RunFolder:
         except FileExistsError:
             number += 1
             continue
-        return RunFolder(path)
+        return path
+
+
+def sweeps(root: Path) -> list[SweepFolder]:
+    """Return the folders of the sweeps under `root`, the newest first."""
+    found = [SweepFolder(path.parent) for path in root.glob("*/sweep.json")]
+    return sorted(found, key=lambda folder: folder.id, reverse=True)
+
+
+def find_sweep(root: Path, wanted: str) -> SweepFolder:
+    """Return the folder of a sweep: by its id, the beginning or the name in it, a path, or `latest`.
+
+    Raises:
+        RunFolderError: there is none such, or several; says which there are.
+    """
+    if "/" in wanted and (Path(wanted) / "sweep.json").exists():
+        return SweepFolder(Path(wanted).resolve())
+    known = {folder.id: folder for folder in sweeps(root)}
+    if not known:
+        raise RunFolderError(f"There is no sweep in {root} yet: './lab sweep' makes one.")
+    return known[_chosen(wanted, list(known), "sweep")]
 
 
 def folders(root: Path) -> list[RunFolder]:
@@ -193,17 +266,22 @@ def find(root: Path, wanted: str) -> RunFolder:
     """
     if "/" in wanted and (Path(wanted) / "run.json").exists():
         return RunFolder(Path(wanted).resolve())
-    known = folders(root)
+    known = {folder.id: folder for folder in folders(root)}
     if not known:
         raise RunFolderError(f"There is no run in {root} yet: './lab run' makes one.")
+    return known[_chosen(wanted, list(known), "run")]
+
+
+def _chosen(wanted: str, ids: list[str], kind: str) -> str:
+    """Return the one id, of those given from the newest on, that is wanted."""
     if wanted == "latest":
-        return known[0]
-    exact = [folder for folder in known if folder.id == wanted]
-    matching = exact or [folder for folder in known if folder.id.startswith(wanted) or wanted in folder.id[15:]]
+        return ids[0]
+    exact = [one for one in ids if one == wanted]
+    matching = exact or [one for one in ids if one.startswith(wanted) or wanted in one[15:]]
     if len(matching) == 1:
         return matching[0]
-    some = ", ".join(folder.id for folder in (matching or known)[:5])
-    how = "names several runs" if matching else "is not a run"
+    some = ", ".join((matching or ids)[:5])
+    how = f"names several {kind}s" if matching else f"is not a {kind}"
     raise RunFolderError(f"{wanted!r} {how}. There are: {some}. 'latest' is the newest.")
 
 

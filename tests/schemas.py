@@ -15,6 +15,7 @@ SCHEMAS = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 # Each file of a run folder that has a schema, and whether it is a document a line.
 FILES = {"run.json": False, "summary.json": False, "timeline.jsonl": True, "events.jsonl": True}
 FILES["calibration.json"] = False  # beside the folders of runs
+FILES["sweep.json"] = False
 
 
 @cache

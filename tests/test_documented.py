@@ -25,7 +25,11 @@ RANGE = re.compile(
 )
 FORMS = re.compile(r"\bwhole number and b, k, m or g\b|\bgevent or gthread\b|\bdatabase, or memory\b|\bor none\b")
 # Not limits but names: what is allowed is said in other words than a range.
-NAMES = {"SCENARIO": "a file of locust/scenarios", "PYTHON_IMAGE": "Python 3.11 or newer"}
+NAMES = {
+    "SCENARIO": "a file of locust/scenarios",
+    "PYTHON_IMAGE": "Python 3.11 or newer",
+    "HAPROXY_IMAGE": "HAProxy 2.6 or newer",
+}
 
 
 def committed() -> str:

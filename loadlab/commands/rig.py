@@ -16,21 +16,35 @@ from loadlab.commands import collecting
 from loadlab.commands.screen import console, escape
 from loadlab.errors import Exit, InterruptedRunError, LabError
 from loadlab.rig import fleet
-from loadlab.rig.engine import Engine, RigState, api_urls, ask_workers, is_ready, ui_url
+from loadlab.rig.engine import (
+    Engine,
+    RigState,
+    api_urls,
+    ask_workers,
+    is_ready,
+    lb_stats_url,
+    lb_url,
+    ui_url,
+)
 from loadlab.rig.settings import ROOT, RigSettings, load
 
 WATCH_EVERY_S = 3.0
 
 
-def up(*, workers: str | None, api: str | None, engine_name: str, detach: bool) -> None:
+def up(*, workers: str | None, api: str | None, lb: bool | None, engine_name: str, detach: bool) -> None:
     """Bring the rig up and wait for it; attached, show its logs until Ctrl-C and take it down."""
-    settings = load({"workers": workers, "api_replicas": api})
+    settings = load({"workers": workers, "api_replicas": api, "lb": balanced(lb)})
     fleet.check_api(settings)
     engine = engine_for(engine_name)
     bring_up(engine, settings, tied=not detach)
     _print_urls(settings, detach=detach)
     if not detach:
         _stay(engine, ui_url(settings))
+
+
+def balanced(wanted: bool | None) -> str | None:
+    """Return the value of the knob LB that a flag asks for; None: what .env says."""
+    return None if wanted is None else "lb" if wanted else ""
 
 
 def down(*, volumes: bool) -> None:
@@ -61,6 +75,8 @@ def status(*, as_json: bool) -> int:
     table.add_row("master", document["ui_url"])
     for replica in document["api"]:
         table.add_row("api", f"{replica['url']} ({'ready' if replica['ready'] else 'not ready'})")
+    if document["lb_url"]:
+        table.add_row("lb", document["lb_url"])
     console.print(table)
     for failure in found[1].failures:
         console.print(f"[red]{failure.part} has ended.[/red]")
@@ -144,6 +160,8 @@ def _wait(engine: Engine, settings: RigSettings, started: float, out: Console) -
 def _print_urls(settings: RigSettings, *, detach: bool) -> None:
     console.print(f"  UI      {ui_url(settings)}")
     console.print("\n".join(f"  API     {url}/tests" for url in api_urls(settings)))
+    if settings.lb:
+        console.print(f"  LB      {lb_url(settings)}/tests   {lb_stats_url(settings)}/stats")
     console.print("'./lab down' takes it down." if detach else "Ctrl-C takes everything down.")
 
 
@@ -205,6 +223,7 @@ def _status(state: RigState) -> dict[str, Any]:
         "workers_ready": answer["ready"],
         "workers_running": state.count("worker"),
         "ui_url": state.ui_url,
+        "lb_url": state.lb_url,
         "api": [{"url": url, "ready": is_ready(url)} for url in state.api_urls],
         "failures": [str(failure) for failure in state.failures],
     }

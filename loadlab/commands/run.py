@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -22,6 +24,7 @@ from loadlab.rig.master import Master, RefusedError
 from loadlab.rig.settings import load
 from loadlab.runfolder import RunFolder
 
+Watch = Callable[[dict[str, Any]], None]
 PROMPT_S = 4.0  # after its last word: by then whoever waits for a command is told that the master is dead
 
 
@@ -81,7 +84,8 @@ def find_place(asked: Asked, out: Console) -> Place:
     _check_idle(state)
     workers = state.count("worker")
     if asked.workers is not None and settings.workers != workers:
-        settings = load({"workers": asked.workers, "api_replicas": state.count("api") or None})
+        as_it_is = {"api_replicas": state.count("api") or None, "lb": rig.balanced(state.count("lb") > 0)}
+        settings = load({"workers": asked.workers, **as_it_is})
         rig.bring_up(engine, settings, tied=False, out=out)
         workers = settings.workers
     if not workers:
@@ -101,20 +105,28 @@ def _check_idle(state: RigState) -> None:
         raise LabError(f"Run {active} is active on the rig that is up: wait for its end, or stop it at {state.ui_url}.")
 
 
-def lead(place: Place, plan: RunPlan, out: Console) -> Outcome:
-    """Start the run, follow it to its end, and bring here what it left."""
+def lead(place: Place, plan: RunPlan, out: Console, watch: Watch | None = None) -> Outcome:
+    """Start the run, follow it to its end, and bring here what it left; `watch` is told all that the master says."""
     master = Master(place.ui)
     with Interrupts() as interrupts:
         run_id = _create(master, plan)
         out.print(f"Run {run_id}: {live.describe(plan)}", markup=False)
         with live.view(out) as view:
-            end = Follower(place.engine, master, run_id, place.stop_timeout_s).follow(view, interrupts)
+            shown = live.Watched(view, watch) if watch else view
+            end = Follower(place.engine, master, run_id, place.stop_timeout_s).follow(shown, interrupts)
     if end.why:
         aside.print(f"The run was cut short: {end.why}", style="red", markup=False)
     folder = _bring(place.engine, master, run_id, end)
     # Beside the rig's going down: both take seconds.
     is_due = folder is not None and end.how is not How.GIVEN_UP and not folder.summary.exists()
     return Outcome(run_id, end, folder, reporting.Making(folder) if folder is not None and is_due else None)
+
+
+def summary_of(outcome: Outcome) -> Summary | None:
+    """Return what a run means, once its report is made; None when nothing is known of it."""
+    if outcome.making is not None:
+        return outcome.making.wait()
+    return outcome.folder.read_summary() if outcome.folder is not None else None
 
 
 def _create(master: Master, plan: RunPlan) -> str:
@@ -162,7 +174,7 @@ def _tell(outcome: Outcome, place: Place, asked: Asked, out: Console) -> int:
     if making and end.how is How.LOST and not place.is_ours and not making.is_made_by(end.heard_at + PROMPT_S):
         out.print(f"Its report is still being made: {collecting.shown(folder.html)}", markup=False)
         return Exit.INTERRUPTED
-    summary = making.wait() if making else folder.read_summary()
+    summary = summary_of(outcome)
     if summary is None or end.how is How.GIVEN_UP:
         path = collecting.shown(folder.path)
         out.print(f"What was written of the run is in {path}: './lab report {folder.id}' reports it.", markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 from rich.table import Table
@@ -11,12 +12,12 @@ from rich.text import Text
 
 from loadlab.analysis.recording import Status
 from loadlab.analysis.summary import Level, Verdict
-from loadlab.commands import collecting, reporting
+from loadlab.commands import collecting, reporting, sweep
 from loadlab.commands.screen import aside, console
 from loadlab.errors import LabError
 from loadlab.report import overview, words
 from loadlab.rig import fleet
-from loadlab.runfolder import RunFolder, RunFolderError, find, folders
+from loadlab.runfolder import RunFolder, RunFolderError, find, find_sweep, folders
 
 WIDE = 110  # columns, from which on there is room for what the id says already
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.UNDECIDED: "yellow", Verdict.NONE: "dim"}
@@ -36,14 +37,20 @@ def table(*, as_json: bool) -> None:
 
 
 def report(wanted: str, *, as_json: bool) -> None:
-    """Make the report of a run anew from its folder, and print its verdict.
+    """Make the report of a run anew from its folder, and print its verdict; of a sweep, where that is what is wanted.
 
     Raises:
         LabError: there is no such run, or its report cannot be made.
     """
     if "/" not in wanted:
         collect()
-    folder = find(collecting.results(), wanted)
+    try:
+        folder = find(collecting.results(), wanted)
+    except RunFolderError:
+        with suppress(RunFolderError):
+            sweep.show(find_sweep(collecting.results(), wanted), as_json=as_json, out=aside if as_json else console)
+            return
+        raise
     summary = reporting.make(folder)
     if summary is None:
         raise LabError(f"There is no report of {folder.path}.")

@@ -22,6 +22,7 @@ from loadlab.analysis.recording import TargetSecond
 ANSWER_S = 0.9
 MOST_BYTES = 4_000_000
 RESOLVE_EVERY_S = 5.0
+BY_NAME = "dns+"  # before a page's URL: it is asked at each address of its name, whose replicas it is
 ROUTE_LABELS = ("route", "path", "handler", "endpoint", "uri", "url_rule")
 # Field of TargetSecond: the samples that tell it, the best first.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -57,15 +58,18 @@ class Target:
     """Reads the pages of one target: those in $TARGET_METRICS, else /metrics at each address of its name."""
 
     def __init__(self, host: str, pages: str = "") -> None:
-        self._host = host
-        self._given = tuple(Page(url.strip()) for url in pages.split(",") if url.strip())
-        self._found: tuple[Page, ...] = self._given
+        given = [url.strip() for url in pages.split(",") if url.strip()]
+        self._fixed = tuple(Page(url) for url in given if not url.startswith(BY_NAME))
+        self._names = [url.removeprefix(BY_NAME) for url in given if url.startswith(BY_NAME)]
+        self._host = host if not given else ""
+        self._found: tuple[Page, ...] = ()
         self._resolved_at = float("-inf")
 
     def look(self) -> list[TargetSecond]:
         """Return what each instance says of itself now; those that do not answer within 0.9 s are left out."""
-        if not self._given and time.monotonic() - self._resolved_at > RESOLVE_EVERY_S:
-            self._found = tuple(_pages(self._host))
+        if time.monotonic() - self._resolved_at > RESOLVE_EVERY_S:
+            by_name = [page for url in self._names for page in _at_each_address(url)]
+            self._found = (*self._fixed, *by_name, *_pages(self._host))
             self._resolved_at = time.monotonic()
         asked = [gevent.spawn(_ask, page) for page in self._found]
         gevent.joinall(asked, timeout=2 * ANSWER_S)
@@ -115,15 +119,24 @@ def _requests(samples: Iterable[Sample]) -> dict[str, int] | None:
 
 
 def _pages(host: str) -> Iterator[Page]:
+    """Yield /metrics at each address of a target, whatever the path of its URL."""
     try:
         parts = urlsplit(host)
+    except ValueError:
+        return
+    yield from _at_each_address(urlunsplit((parts.scheme, parts.netloc, "/metrics", "", "")))
+
+
+def _at_each_address(url: str) -> Iterator[Page]:
+    try:
+        parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:  # such as a port that is none: the requests will tell of it
         return
     if not parts.hostname:
         return
     if parts.scheme == "https":  # its certificate is for the name
-        yield Page(urlunsplit((parts.scheme, parts.netloc, "/metrics", "", "")))
+        yield Page(url)
         return
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
@@ -131,7 +144,7 @@ def _pages(host: str) -> Iterator[Page]:
         return
     for address in sorted({str(entry[4][0]) for entry in found}):
         literal = f"[{address}]" if ":" in address else address
-        yield Page(f"http://{literal}:{port}/metrics", parts.netloc)
+        yield Page(urlunsplit(("http", f"{literal}:{port}", parts.path, parts.query, "")), parts.netloc)
 
 
 def _ask(page: Page) -> TargetSecond | None:

@@ -157,3 +157,28 @@ COMPARISON_TERMS: dict[str, Term] = {
     ),
     "hidden": Term("hidden below", "A change smaller than this could not have been seen in these runs."),
 }
+
+# What the page of a sweep says beside those that it shares with a run's.
+SWEEP_TERMS: dict[str, Term] = {
+    **{key: TERMS[key] for key in ("throughput", "percentile", "failed", "verdict", "validity")},
+    "growth": Term("growth", "Throughput, by that of the row before."),
+    "efficiency": Term(
+        "efficiency", "Throughput, in % of what it would be had it grown in proportion from the first row on."
+    ),
+    "busy": Term(
+        "busy cores", "CPU time of everything on this machine, in % of all of its cores, while the planned users ran."
+    ),
+    "balance": Term(
+        "balance", "Jain's index of the requests that each replica served: 1 is even, 1 by their number is all on one."
+    ),
+    "limit": Term("limit", "What the run itself found to give out first, or why its measurement is in doubt."),
+    "usl": Term(
+        "Universal Scalability Law",
+        "X(N) = lambda N / (1 + sigma (N - 1) + kappa N (N - 1)): throughput by N.",
+    ),
+    "lambda": Term("one alone", "lambda: the throughput of one, in requests per second, as fitted."),
+    "sigma": Term("contention", "sigma: the share of the work, in %, that only one can do at a time."),
+    "kappa": Term("coherency", "kappa: what it costs each pair to keep in agreement, in % of the work of one."),
+    "peak": Term("greatest throughput", "Of the curve, and the number at which it is: from there on more make less."),
+    "off": Term("off the curve", "The runs' relative distance from the curve: root of the mean square, in %."),
+}

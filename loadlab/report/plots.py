@@ -167,6 +167,23 @@ def over_users(key: str, title: str, unit: str, users: Range1d, *, top: float, l
     return Chart(key, title, unit, frame, bottom=log_from or 0.0)
 
 
+def over_counts(key: str, title: str, unit: str, counts: Sequence[int], *, reach: float, top: float) -> Chart:
+    """Return an empty chart over numbers of workers or replicas, from 0 to `reach`, with a tick at each that was."""
+    frame = _frame(Range1d(start=0, end=reach), _y_range(top, None), zoom=False)
+    ticker = cast(Any, FixedTicker(ticks=list(counts)))
+    axis = LinearAxis(ticker=ticker)
+    axis.minor_tick_line_color = None
+    _add_axis(frame, axis, "below")
+    _add_y_axis(frame, top, None)
+    return Chart(key, title, unit, frame)
+
+
+def add_telling(chart: Chart, columns: Mapping[str, Sequence[Any]], rows: list[tuple[str, str]]) -> None:
+    """Add what is read when pointing near x; `columns` has x, y and the texts that `rows` name."""
+    anchor = chart.plot.add_glyph(ColumnDataSource(dict(columns)), Line(x="x", y="y", line_alpha=0))
+    chart.plot.add_tools(_hover(anchor, rows))
+
+
 def _frame(x_range: Range1d, y_range: Range1d, *, log: bool = False, log_x: bool = False, zoom: bool = True) -> Plot:
     toolbar = Toolbar(logo=None, active_drag=None, active_scroll=None)
     plot = Plot(

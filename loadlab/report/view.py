@@ -216,19 +216,20 @@ def _drift(given: Drift) -> Iterator[dict[str, str]]:
 def about(run: Run) -> Iterator[dict[str, Any]]:
     """Yield what is told of where a run took place, and of what: cards of names and values."""
     plan = {key: value for key, value in run.plan.items() if value not in (None, "")}
-    yield {"title": "Plan", "rows": _rows(plan)}
+    yield {"title": "Plan", "rows": rows(plan)}
     versions: dict[str, Any] = dict(run.versions)
     if run.revision:
         versions["revision"] = run.revision
-    yield {"title": "Versions", "rows": _rows(versions)}
-    yield {"title": "Machine of the master", "rows": _rows(run.machine)}
+    yield {"title": "Versions", "rows": rows(versions)}
+    yield {"title": "Machine of the master", "rows": rows(run.machine)}
     ends = {"started": run.started, "ended": run.ended}
     times = {name: time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at)) for name, at in ends.items() if at}
     more = {"status": run.status, "started by": run.started_by, "stopped by": run.stopped_by or words.NOTHING}
-    yield {"title": "Run", "rows": _rows({"id": run.id, **times, **more, "format": run.format})}
+    yield {"title": "Run", "rows": rows({"id": run.id, **times, **more, "format": run.format})}
 
 
-def _rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+def rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return names and values as people read them."""
     return [(_label(name), _value(name, value)) for name, value in values.items()] or [("nothing", "told")]
 
 

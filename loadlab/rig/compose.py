@@ -22,6 +22,8 @@ from loadlab.rig.settings import ROOT, RigSettings, environment
 STDERR = 2  # where Compose's progress goes: stdout is for results
 TAIL_LINES = 15
 OLDEST = (2, 24)
+EVERY_PROFILE = ("--profile", "*")  # without it, Compose sees nothing of services that are not there always
+BALANCED_PORT = 8000  # of the load balancer's container, whose other one is for its own pages
 QUERY_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 0.2
@@ -73,34 +75,46 @@ class ComposeEngine:
         ended = [c for c in containers if c["State"] in ("exited", "dead")]
         master = _published([c for c in containers if c["Service"] == "master"])
         replicas = _published([c for c in containers if c["Service"] == "api"])
+        balancer = _published([c for c in containers if c["Service"] == "lb"], BALANCED_PORT)
         failures = tuple(self._failure(c) for c in ended)
-        return RigState(self.name, running, failures, master[0] if master else "", tuple(sorted(replicas)))
+        urls = (master[0] if master else "", tuple(sorted(replicas)), balancer[0] if balancer else "")
+        return RigState(self.name, running, failures, *urls)
 
     def up(self, settings: RigSettings, *, tied: bool) -> None:  # noqa: ARG002 - containers outlive us
         """Build what has changed, then start or scale the containers; `tied` is for the caller to see to."""
-        if self.state() is None:
+        before = self.state()
+        if before is None:
             ports.check_free(settings)
+        elif before.count("lb") and not settings.lb:  # it is no orphan, and would stay
+            self._compose("rm", "--stop", "--force", "lb")
         _check_readable()
         command = ["up", "--detach", "--build", "--remove-orphans"]
         command += ["--scale", f"worker={settings.workers}", "--scale", f"api={settings.api_replicas}"]
         # Attestations would give an unchanged image a new digest, and Compose would start its containers anew.
         knobs = {**environment(settings), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "LAB_REVISION": revision.current()}
+        if settings.lb:
+            knobs["COMPOSE_PROFILES"] = ",".join(filter(None, [knobs.get("COMPOSE_PROFILES"), "lb"]))
         done = subprocess.run(["docker", "compose", *command], cwd=ROOT, env=knobs, stdout=STDERR, check=False)
         if done.returncode:
             raise LabError("docker compose could not start the rig: its own words are above.")
 
     def down(self, *, volumes: bool) -> None:
         """Stop and remove the containers and networks, and with `volumes` the named volumes."""
-        # What belongs to a profile is neither of the rig nor an orphan, unless all profiles are named.
-        command = ["docker", "compose", "--profile", "*", "down", "--remove-orphans"]
-        command += ["--volumes"] if volumes else []
+        command = ["docker", "compose", *EVERY_PROFILE, "down", "--remove-orphans", *(["--volumes"] if volumes else [])]
         if subprocess.run(command, cwd=ROOT, stdout=STDERR, check=False).returncode:
             raise LabError("docker compose could not take the rig down: its own words are above.")
+
+    def is_keeping(self) -> bool:
+        """Tell whether a volume of this project is there."""
+        volumes = json.loads(self._compose("config", "--format", "json").stdout)["volumes"]
+        names = [volume["name"] for volume in volumes.values()]
+        return bool(json.loads(_docker("volume", "inspect", *names).stdout or "[]"))
 
     def logs(self, services: list[str], *, follow: bool) -> int:
         """Print the containers' logs; followed, only what is new."""
         options = ["--follow", "--tail", "0"] if follow else []
-        return subprocess.run(["docker", "compose", "logs", *options, *services], cwd=ROOT, check=False).returncode
+        command = ["docker", "compose", *EVERY_PROFILE, "logs", *options, *services]
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
 
     def salvage(self, run_id: str, to: Path) -> bool:
         """Copy what the master wrote of a run out of its container, which may have ended."""
@@ -135,7 +149,7 @@ class ComposeEngine:
         return Failure(_part(container), 128 - code if code > 128 else code, lines)
 
     def _compose(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        done = _docker("compose", *arguments, stderr=subprocess.PIPE)
+        done = _docker("compose", *EVERY_PROFILE, *arguments, stderr=subprocess.PIPE)
         if done.returncode:
             raise LabError(f"docker compose {' '.join(arguments)} failed: {done.stderr.strip()}")
         return done
@@ -184,13 +198,17 @@ def _check_readable() -> None:
     Raises:
         LabError: says how to let it.
     """
-    closed = [path for path in (ROOT / "locust").rglob("*.py") if not path.stat().st_mode & stat.S_IROTH]
-    if closed or not (ROOT / "locust").stat().st_mode & stat.S_IXOTH:
-        raise LabError("The containers' user cannot read the folder locust/: run 'chmod -R a+rX locust'.")
+    for folder, files in (("locust", "*.py"), ("deploy", "*.cfg")):
+        closed = [path for path in (ROOT / folder).rglob(files) if not path.stat().st_mode & stat.S_IROTH]
+        if closed or not (ROOT / folder).stat().st_mode & stat.S_IXOTH:
+            raise LabError(f"The containers' user cannot read the folder {folder}/: run 'chmod -R a+rX {folder}'.")
 
 
-def _published(containers: list[dict[str, Any]]) -> list[str]:
+def _published(containers: list[dict[str, Any]], target: int | None = None) -> list[str]:
+    """Return the URLs of the published ports of some containers; of one of their own ports, where it is given."""
     publishers = [publisher for container in containers for publisher in container["Publishers"] or []]
+    if target is not None:
+        publishers = [publisher for publisher in publishers if publisher["TargetPort"] == target]
     return [url(publisher["URL"], publisher["PublishedPort"]) for publisher in publishers if publisher["PublishedPort"]]
 
 

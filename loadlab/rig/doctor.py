@@ -56,8 +56,7 @@ def _ports(settings: RigSettings) -> list[Finding]:
     rig = fleet.find()
     own = [rig[1].ui_url, *rig[1].api_urls] if rig else []
     findings = []
-    wanted = [("UI_PORT", settings.ui_port)] + [("API_PORT", port) for port in settings.api_ports]
-    for knob, port in wanted:
+    for knob, port in settings.ports:
         refusal = ports.refusal(str(settings.bind_address), port, knob)
         if refusal is None:
             findings.append(Finding(f"port {port}", "ok", "free"))

@@ -15,7 +15,6 @@ LOOPBACK = "127.0.0.1"
 ANSWER_S = 2.0
 NULL_SERVICE = "null-target"
 NULL_TARGET_S = 20.0  # for a null target to answer
-SERVICES = ("api", "master", "worker")
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class RigState:
     failures: tuple[Failure, ...] = ()
     ui_url: str = ""
     api_urls: tuple[str, ...] = ()
+    lb_url: str = ""
 
     def count(self, service: str) -> int:
         """Return how many parts of a service run."""
@@ -68,6 +68,9 @@ class Engine(Protocol):
 
     def down(self, *, volumes: bool) -> None:
         """End every part; with `volumes` the stored data too. Nothing to end is no error."""
+
+    def is_keeping(self) -> bool:
+        """Tell whether there is stored data, of a rig that is up or of an earlier one."""
 
     def logs(self, services: list[str], *, follow: bool) -> int:
         """Print the logs of the parts, all of them when none is named, and return an exit code."""
@@ -101,6 +104,16 @@ def ui_url(settings: RigSettings) -> str:
 def api_urls(settings: RigSettings) -> list[str]:
     """Return where each replica of the API will be."""
     return [url(str(settings.bind_address), port) for port in settings.api_ports]
+
+
+def lb_url(settings: RigSettings) -> str:
+    """Return where the API will be by way of the load balancer."""
+    return url(str(settings.bind_address), settings.lb_port)
+
+
+def lb_stats_url(settings: RigSettings) -> str:
+    """Return where the load balancer's own pages will be."""
+    return url(str(settings.bind_address), settings.lb_stats_port)
 
 
 def ask_workers(ui: str) -> dict[str, Any] | None:

@@ -8,9 +8,18 @@ import time
 from collections.abc import Callable
 
 from loadlab.errors import LabError, UsageError
-from loadlab.rig import compose
+from loadlab.rig import balancer, compose
 from loadlab.rig.compose import ComposeEngine
-from loadlab.rig.engine import Engine, RigState, api_urls, ask_workers, is_ready, ui_url, why_not_ready
+from loadlab.rig.engine import (
+    Engine,
+    RigState,
+    api_urls,
+    ask_workers,
+    is_ready,
+    lb_stats_url,
+    ui_url,
+    why_not_ready,
+)
 from loadlab.rig.processes import ProcessEngine
 from loadlab.rig.settings import ROOT, RigSettings, environment
 
@@ -91,7 +100,8 @@ def wait_ready(engine: Engine, settings: RigSettings, report: Callable[[int, int
     deadline = time.monotonic() + READY_TIMEOUT_S
     look_at_parts = time.monotonic() + STATE_EVERY_S
     while True:
-        replicas = sum(is_ready(url) for url in api_urls(settings))
+        answering = sum(is_ready(url) for url in api_urls(settings))
+        replicas = balancer.ready_replicas(settings, lb_stats_url(settings), answering)
         answer = ask_workers(ui_url(settings))
         ready = answer["ready"] if answer else 0
         report(replicas, ready)

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loadlab.rig import balancer
 from loadlab.rig.engine import LOOPBACK, NULL_SERVICE, url
 from loadlab.rig.settings import RigSettings
 
 LOCUST = (sys.executable, "-m", "locust")
 GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "api/gunicorn.conf.py")
+BACKEND_FILE = "lb.cfg"  # in the rig's folder
 LOCUSTFILES = "loadlab/generator/beside.py,locust/locustfile.py,locust/scenarios"
 
 
@@ -29,7 +31,8 @@ class Fleet:
     """The wanted rig, in plain values that travel to the supervisor as JSON.
 
     `control_port` is where workers find the master; `balanced_port` is shared by all replicas of the API, among which
-    the kernel spreads connections, and is None for a single one; `null_port` is the null target's and None without one,
+    the kernel spreads connections, and is None for a single one, and behind a load balancer: then `haproxy` is its
+    program, and `lb_port` and `lb_stats_port` are its ports; `null_port` is the null target's and None without one,
     `null_target` the URL of the target whose answers it gives; `grace_s` is from SIGTERM to SIGKILL; `options` is
     what Locust's processes read, `master_options` what the master alone does; `api_knobs` is a digest of what the API
     reads. What all parts have in common, secrets among it, is the supervisor's own environment and is never written
@@ -49,6 +52,9 @@ class Fleet:
     api_knobs: str
     null_port: int | None = None
     null_target: str = ""
+    haproxy: str = ""
+    lb_port: int = 0
+    lb_stats_port: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the fleet as plain values."""
@@ -78,9 +84,11 @@ def master_options(settings: RigSettings, *, results: Path, revision: str) -> di
     """Return the environment that the master alone reads: where it keeps runs, and what it judges and watches.
 
     Each replica of the API tells of itself on a port of its own; behind the shared one, chance would choose who does.
+    A load balancer tells of its queue.
     """
     own = settings.target_host is None
-    pages = [f"{url(str(settings.bind_address), port)}/metrics" for port in settings.api_ports] if own else []
+    told = [*settings.api_ports, *([settings.lb_stats_port] if settings.lb else [])]
+    pages = [f"{url(str(settings.bind_address), port)}/metrics" for port in told] if own else []
     return {
         "RESULTS_DIR": str(results),
         "SLO": settings.slo,
@@ -91,11 +99,12 @@ def master_options(settings: RigSettings, *, results: Path, revision: str) -> di
 
 
 def parts(fleet: Fleet) -> list[Part]:
-    """Return every process of a fleet: the API's replicas and the master first, then the workers."""
+    """Return every process of a fleet: what is under load and the master first, then the workers."""
     replicas = [_api(fleet, number, port) for number, port in enumerate(fleet.api_ports, start=1)]
     workers = [_worker(fleet, number) for number in range(1, fleet.workers + 1)]
     null = [] if fleet.null_port is None else [_null_target(fleet, fleet.null_port)]
-    return [*replicas, *null, _master(fleet), *workers]
+    balancers = [_balancer(fleet)] if fleet.haproxy else []
+    return [*replicas, *balancers, *null, _master(fleet), *workers]
 
 
 def _api(fleet: Fleet, number: int, port: int) -> Part:
@@ -109,6 +118,12 @@ def _api(fleet: Fleet, number: int, port: int) -> Part:
         binds.append(f"{LOOPBACK}:{fleet.balanced_port}")
         environment["GUNICORN_REUSE_PORT"] = "true"
     return Part(name, GUNICORN, environment | {"GUNICORN_BIND": ",".join(binds)})
+
+
+def _balancer(fleet: Fleet) -> Part:
+    command = (fleet.haproxy, "-db", "-f", balancer.COMMON_CONFIG, "-f", str(Path(fleet.folder) / BACKEND_FILE))
+    binds = {"LB_BIND": f"{fleet.address}:{fleet.lb_port}", "LB_STATS_BIND": f"{fleet.address}:{fleet.lb_stats_port}"}
+    return Part("lb-1", command, binds)
 
 
 def _master(fleet: Fleet) -> Part:

@@ -16,8 +16,7 @@ def check_free(settings: RigSettings) -> None:
         LabError: names each port that cannot be had and the knob that moves it.
     """
     address = str(settings.bind_address)
-    wanted = [("UI_PORT", settings.ui_port)] + [("API_PORT", port) for port in settings.api_ports]
-    lines = [line for knob, port in wanted if (line := refusal(address, port, knob))]
+    lines = [line for knob, port in settings.ports if (line := refusal(address, port, knob))]
     if any("taken" in line for line in lines):
         lines.append("'./lab status' tells whether another rig holds it; 'ss -ltnp' tells which process does.")
     if lines:

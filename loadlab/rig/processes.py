@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import psutil
 
 from loadlab.errors import LabError, UsageError
-from loadlab.rig import archive, logfiles, ports, revision, rigfolder
-from loadlab.rig.engine import LOOPBACK, NULL_SERVICE, NULL_TARGET_S, Failure, NullTarget, RigState, url
-from loadlab.rig.parts import Fleet, locust_options, master_options
+from loadlab.rig import archive, balancer, logfiles, ports, revision, rigfolder
+from loadlab.rig.engine import LOOPBACK, NULL_SERVICE, NULL_TARGET_S, Failure, NullTarget, RigState, lb_url, url
+from loadlab.rig.parts import BACKEND_FILE, Fleet, locust_options, master_options
 from loadlab.rig.rigfolder import MARK, RigFolder
 from loadlab.rig.settings import ROOT, RigSettings, environment
 
@@ -53,7 +53,8 @@ class ProcessEngine:
             return RigState(self.name, tuple(running["running"]), tuple(failures))
         replicas = tuple(url(fleet.address, port) for port in fleet.api_ports)
         ui = url(fleet.address, fleet.ui_port)
-        return RigState(self.name, tuple(running["running"]), tuple(failures), ui, replicas)
+        lb = url(fleet.address, fleet.lb_port) if fleet.haproxy else ""
+        return RigState(self.name, tuple(running["running"]), tuple(failures), ui, replicas, lb)
 
     def up(self, settings: RigSettings, *, tied: bool) -> None:
         """Start a supervisor with the fleet, or give a living one the new fleet."""
@@ -61,10 +62,12 @@ class ProcessEngine:
         if supervisor is not None:
             self._rescale(settings, supervisor)
             return
+        fleet = self._fleet(settings)
         self._end_leftovers()
         ports.check_free(settings)
         self.folder.prepare()
-        rigfolder.write(self.folder.wanted, self._fleet(settings).to_json())
+        self._tell_balancer(fleet)
+        rigfolder.write(self.folder.wanted, fleet.to_json())
         command = [
             sys.executable,
             "-m",
@@ -100,6 +103,10 @@ class ProcessEngine:
         self.folder.wanted.unlink(missing_ok=True)
         if volumes:
             self.folder.remove_data()
+
+    def is_keeping(self) -> bool:
+        """Tell whether the API's store or runs are there."""
+        return self.folder.has_data()
 
     def logs(self, services: list[str], *, follow: bool) -> int:
         """Print the log files; followed, only what is new, until the rig is down."""
@@ -151,10 +158,11 @@ class ProcessEngine:
 
     def _fleet(self, settings: RigSettings, before: Fleet | None = None) -> Fleet:
         """Return the wanted fleet; the ports and the revision of the one that is up stay what they are."""
-        several = settings.api_replicas > 1
+        haproxy = balancer.executable() if settings.lb else ""
+        several = settings.api_replicas > 1 and not haproxy
         balanced = ((before and before.balanced_port) or ports.free_port(LOOPBACK)) if several else None
         commit = before.master_options.get("LAB_REVISION", "") if before else revision.current()
-        target = f"http://{LOOPBACK}:{balanced or settings.api_ports[0]}"
+        target = lb_url(settings) if haproxy else f"http://{LOOPBACK}:{balanced or settings.api_ports[0]}"
         return Fleet(
             workers=settings.workers,
             api_ports=tuple(settings.api_ports),
@@ -169,7 +177,15 @@ class ProcessEngine:
             api_knobs=self._api_knobs(settings),
             null_port=before.null_port if before else None,
             null_target=before.null_target if before else "",
+            haproxy=haproxy,
+            lb_port=settings.lb_port if haproxy else 0,
+            lb_stats_port=settings.lb_stats_port if haproxy else 0,
         )
+
+    def _tell_balancer(self, fleet: Fleet) -> None:
+        if fleet.haproxy:
+            address = LOOPBACK if fleet.address == "0.0.0.0" else fleet.address
+            (self.folder.path / BACKEND_FILE).write_text(balancer.backend(address, fleet.api_ports))
 
     def _api_knobs(self, settings: RigSettings) -> str:
         """Return a digest, since there may be a password among them."""

@@ -38,6 +38,10 @@ class RigFolder:
         for name in ("logs", "metrics", "data", "results"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
 
+    def has_data(self) -> bool:
+        """Tell whether there is anything that `remove_data` would throw away."""
+        return any(path.is_dir() and any(path.iterdir()) for path in (self.path / "data", self.results))
+
     def remove_data(self) -> None:
         """Throw away the API's store and the master's run folders."""
         for name in ("data", "results"):

@@ -28,6 +28,7 @@ FLAGS = {
     "USERS": "--users",
     "SPAWN_RATE": "--spawn-rate",
     "SCENARIO": "--scenario",
+    "LB": "--lb",
 }
 
 
@@ -68,7 +69,7 @@ def _promises(value: str) -> str:
 
 def _pages(value: str) -> str:
     for text in value.split(","):
-        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s#]*)?", text.strip()):
+        if not re.fullmatch(r"(dns\+)?https?://[^\s/?#@]+(/[^\s#]*)?", text.strip()):
             raise ValueError("not an http(s) URL")
     return value
 
@@ -94,6 +95,7 @@ class RigSettings(BaseSettings):
     target_host: Annotated[str, AfterValidator(_target)] | None = Field(
         None, description="an http:// or https:// URL without user, query or fragment; empty for this rig's API"
     )
+    lb: Literal["", "lb"] = Field("", description="lb, or empty for the replicas themselves")
     load_internal: Annotated[bool, BeforeValidator(_boolean)] = Field(True, description="true or false")
     bind_address: IPv4Address = Field(
         IPv4Address("127.0.0.1"), description="an IPv4 address of this host, such as 127.0.0.1 or 0.0.0.0"
@@ -102,6 +104,8 @@ class RigSettings(BaseSettings):
         "5000", description="a port, 1-65535, or a range such as 5000-5002"
     )
     ui_port: Port = 8089
+    lb_port: Port = 5080
+    lb_stats_port: Port = 8404
     ui_name: str = Field("", pattern=r"^[A-Za-z0-9.-]*$", description="a host name, such as lab.example.com, or empty")
     users: int = Field(200, ge=1, le=1_000_000, description="a whole number of users, 1-1000000")
     spawn_rate: float = Field(50, gt=0, le=10_000, description="users started per second, above 0, up to 10000")
@@ -110,7 +114,9 @@ class RigSettings(BaseSettings):
         ", ".join(slo.DEFAULTS), description=f"promises, separated by commas, each {slo.GRAMMAR}"
     )
     target_metrics: Annotated[str, AfterValidator(_pages)] | None = Field(
-        None, description="http:// or https:// URLs, separated by commas, without user; empty: /metrics of the target"
+        None,
+        description="http:// or https:// URLs, separated by commas, without user, dns+ before one that each address "
+        "of its name is to be asked for; empty: /metrics of the target",
     )
     stop_timeout_s: int = Field(10, ge=0, le=30, description="whole seconds, 0-30")
     stop_grace_s: int = Field(45, ge=1, le=4000, description="whole seconds, 1-4000")
@@ -120,18 +126,27 @@ class RigSettings(BaseSettings):
     api_cpus: Cpus = 0
     master_cpus: Cpus = 0
     worker_cpus: Cpus = 0
+    lb_cpus: Cpus = 0
     api_memory: Memory = "2g"
     master_memory: Memory = "1g"
     worker_memory: Memory = "1g"
+    lb_memory: Memory = "512m"
     api_pids: Pids = 512
     master_pids: Pids = 256
     worker_pids: Pids = 256
+    lb_pids: Pids = 64
 
     @property
     def api_ports(self) -> list[int]:
         """Return one published port for each replica, counted up from the first of API_PORT."""
         first = int(self.api_port.split("-")[0])
         return [first + index for index in range(self.api_replicas)]
+
+    @property
+    def ports(self) -> list[tuple[str, int]]:
+        """Return every published port, with the knob that moves it."""
+        balancer = [("LB_PORT", self.lb_port), ("LB_STATS_PORT", self.lb_stats_port)] if self.lb else []
+        return [("UI_PORT", self.ui_port), *balancer, *(("API_PORT", port) for port in self.api_ports)]
 
 
 def load(flags: Mapping[str, Any] | None = None, dotenv: Path = DOTENV) -> RigSettings:
@@ -147,6 +162,7 @@ def load(flags: Mapping[str, Any] | None = None, dotenv: Path = DOTENV) -> RigSe
     except ValidationError as error:
         raise UsageError("\n".join(_explain(item, given, dotenv) for item in error.errors())) from None
     _check_ports(settings)
+    _check_balancer(settings)
     _check_scenario(settings, given)
     _check_grace(settings, dotenv)
     return settings
@@ -186,9 +202,18 @@ def _check_ports(settings: RigSettings) -> None:
         raise UsageError(
             f"API_PORT={settings.api_port} leaves no port for {len(ports)} replicas: choose a lower first port."
         )
-    if settings.ui_port in ports:
+    taken = dict.fromkeys(ports, "API_PORT")
+    for knob, port in settings.ports:
+        if taken.setdefault(port, knob) != knob:
+            whose = f"a port of the API ({ports[0]}-{ports[-1]})" if taken[port] == "API_PORT" else f"{taken[port]}'s"
+            raise UsageError(f"{knob}={port} is also {whose}: choose another for one.")
+
+
+def _check_balancer(settings: RigSettings) -> None:
+    if settings.lb and settings.target_host is not None:
         raise UsageError(
-            f"UI_PORT={settings.ui_port} is also a port of the API ({ports[0]}-{ports[-1]}): choose another for one."
+            f"LB=lb has this rig's API loaded by way of its load balancer, and TARGET_HOST={settings.target_host} "
+            "another target: unset one of them."
         )
 
 

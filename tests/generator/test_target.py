@@ -280,6 +280,33 @@ def test_pages_that_were_given_are_the_only_ones(serve: Serve) -> None:
     assert own.asked == []
 
 
+def test_a_page_may_be_asked_at_each_address_of_its_name(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dns+` is for replicas behind a load balancer, which the target's own name leads to: new ones are found."""
+    balancer, one, other = serve(OURS.encode()), serve(OURS.encode()), serve(OTHERS.encode())
+    port = one.server_address[1]
+    now = [100.0]
+    monkeypatch.setattr(target, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    addresses = ["127.0.0.1"]
+
+    def resolve(name: str, asked_port: int, **_: Any) -> list[Any]:
+        assert (name, asked_port) == ("api", port)
+        return [(2, 1, 6, "", (address, asked_port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    asked: list[Page] = []
+    monkeypatch.setattr(target, "_ask", asked.append)
+    watched = Target(balancer.host, f"dns+http://api:{port}/a/metrics?b=1, {other.host}/own")
+    watched.look()
+    own = Page(f"{other.host}/own")
+    assert asked == [own, Page(f"http://127.0.0.1:{port}/a/metrics?b=1", f"api:{port}")]
+    addresses.append("127.0.0.2")
+    asked.clear()
+    now[0] += target.RESOLVE_EVERY_S + 0.1
+    watched.look()
+    assert asked == [own, *(Page(f"http://127.0.0.{n}:{port}/a/metrics?b=1", f"api:{port}") for n in (1, 2))]
+    assert balancer.asked == []
+
+
 def _status(code: int) -> Body:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(code)

@@ -163,6 +163,7 @@ class FakeMaster:
 
     def __init__(self, archive: bytes = b"") -> None:
         self.archive = archive
+        self.run_id = RUN_ID
         self.script: list[dict[str, Any]] = []
         self.script_after_stop: list[dict[str, Any]] = []
         self.refusal: tuple[int, dict[str, Any]] | None = None
@@ -194,14 +195,14 @@ class FakeMaster:
             if self.refusal is not None:
                 return self.refusal
             self.plans.append(json.loads(body))
-            return 201, {"id": RUN_ID}
+            return 201, {"id": self.run_id}
         if (method, path) == ("GET", "/runs"):
             return 200, {"active": self.active, "runs": self.listed}
-        if (method, path) == ("POST", f"/runs/{RUN_ID}/stop"):
+        if (method, path) == ("POST", f"/runs/{self.run_id}/stop"):
             self.stops += 1
             self.script = list(self.script_after_stop) or self.script
             return 202, {}
-        if (method, path) == ("GET", f"/runs/{RUN_ID}") and not self.is_forgetful:
+        if (method, path) == ("GET", f"/runs/{self.run_id}") and not self.is_forgetful:
             self.looks += 1
             self.on_look(self.looks)
             return 200, self.script.pop(0) if len(self.script) > 1 else self.script[0]
@@ -214,7 +215,7 @@ class FakeMaster:
             def do_GET(self) -> None:
                 while master.is_silent:
                     time.sleep(0.05)
-                if self.path == f"/runs/{RUN_ID}/archive":
+                if self.path == f"/runs/{master.run_id}/archive":
                     self.send(200, master.archive, "application/gzip")
                 else:
                     self.tell("GET", b"")

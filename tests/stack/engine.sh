@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # A Docker Engine for the stack tests, on a machine that may have none.
 #
-#   tests/stack/engine.sh up      an answering engine, Compose v2, buildx and the base image
+#   tests/stack/engine.sh up      an answering engine, Compose v2, buildx and the images
 #   tests/stack/engine.sh down    end the engine, if it was `up` that started it
 #   tests/stack/engine.sh status  say what there is; 0 when nothing is missing
 #
 # What is there already is used as it is: where an engine and a registry answer, `up` does no
-# more than pull the base image. Otherwise it works as root on Debian 12, from Debian's packages
-# alone. What it makes is kept in one state directory ($LOADLAB_ENGINE_STATE); to have the base
-# image made afresh, remove the image and the directory's rootfs/.
+# more than pull the images. Otherwise it works as root on Debian 12, from Debian's packages
+# alone. What it makes is kept in one state directory ($LOADLAB_ENGINE_STATE); to have an image
+# made afresh, remove it and the directory's rootfs/ or haproxy/.
 set -euo pipefail
 
 # shellcheck source=tests/stack/packages.sh
@@ -17,6 +17,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 suite=trixie
 standin=python:3.13-slim-$suite
 image=${PYTHON_IMAGE:-$standin}
+haproxy_standin=haproxy:3.0 # the version that Debian has
+haproxy_image=${HAPROXY_IMAGE:-$haproxy_standin}
 state=${LOADLAB_ENGINE_STATE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/loadlab-engine}
 pidfile=$state/dockerd.pid
 log=$state/dockerd.log
@@ -31,7 +33,7 @@ die() { say "$@"; exit 1; }
 
 engine_answers() { timeout "$answer_limit_s" docker info >/dev/null 2>&1; }
 plugins_work() { docker compose version >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1; }
-image_exists() { docker image inspect "$image" >/dev/null 2>&1; }
+image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
 
 # The pid of the engine that `up` started, if it lives. The file may outlive the process and its
 # number be given to another one: the name is compared too.
@@ -104,8 +106,8 @@ install_plugins() {
 # The registry is asked first, with a limit: without one there is no waiting for a pull's
 # retries, and a slow download is not cut short.
 pull_image() {
-    timeout "$answer_limit_s" docker buildx imagetools inspect "$image" >/dev/null 2>&1 &&
-        docker pull -q "$image" >/dev/null
+    timeout "$answer_limit_s" docker buildx imagetools inspect "$1" >/dev/null 2>&1 &&
+        docker pull -q "$1" >/dev/null
 }
 
 # One of pip's settings on this machine, as far as it means something inside a container too:
@@ -128,21 +130,28 @@ pip_conf() {
     done
 }
 
-# What stands in for the official image: the same Debian and Python 3.13, as Debian packages it.
-make_rootfs() {
-    local rootfs=$1 mirror
-    say "making $standin by debootstrap"
+# A Debian with some packages, in DIR.part: whoever asked for it moves it to DIR when it is whole.
+# debian DIR PACKAGES
+debian() {
+    local mirror
     install_packages debootstrap ca-certificates
     mirror=$(debian_mirror)
-    rm -rf "$rootfs.part"
-    if ! debootstrap --variant=minbase --include=python3,python3-venv,python3-pip,ca-certificates \
-        "$suite" "$rootfs.part" "$mirror" >"$state/debootstrap.log" 2>&1; then
+    rm -rf "$1.part"
+    if ! debootstrap --variant=minbase --include="$2" "$suite" "$1.part" "$mirror" >"$state/debootstrap.log" 2>&1; then
         tail -n 20 "$state/debootstrap.log" >&2
         die "debootstrap failed; the end of its log is above"
     fi
+    rm -rf "$1.part"/var/{cache/apt/archives/*.deb,lib/apt/lists/*}
+}
+
+# What stands in for the official image: the same Debian and Python 3.13, as Debian packages it.
+make_rootfs() {
+    local rootfs=$1
+    say "making $standin by debootstrap"
+    debian "$rootfs" python3,python3-venv,python3-pip,ca-certificates
     ln -s python3 "$rootfs.part/usr/bin/python"
-    rm -rf "$rootfs.part"/{usr/lib/python3*/EXTERNALLY-MANAGED,var/cache/apt/archives/*.deb,var/lib/apt/lists/*}
-    mv "$rootfs.part" "$rootfs" # whole or not at all
+    rm -rf "$rootfs.part"/usr/lib/python3*/EXTERNALLY-MANAGED
+    mv "$rootfs.part" "$rootfs"
 }
 
 # Builds on the stand-in trust whom this machine trusts and use the package index it uses. Both
@@ -160,11 +169,26 @@ import_image() {
         - "$standin" >/dev/null
 }
 
+# HAProxy as Debian packages it.
+import_haproxy() {
+    [[ $haproxy_image == "$haproxy_standin" ]] ||
+        die "$haproxy_image cannot be pulled, and only $haproxy_standin can be made here"
+    local rootfs=$state/haproxy
+    if [[ ! -d $rootfs ]]; then
+        say "making $haproxy_standin by debootstrap"
+        debian "$rootfs" haproxy
+        mv "$rootfs.part" "$rootfs"
+    fi
+    say "importing $haproxy_standin"
+    tar -C "$rootfs" -c . | docker import -c 'CMD ["haproxy"]' - "$haproxy_standin" >/dev/null
+}
+
 up() {
     lock
     engine_answers || start_engine
     plugins_work || install_plugins
-    image_exists || pull_image || import_image
+    image_exists "$image" || pull_image "$image" || import_image
+    image_exists "$haproxy_image" || pull_image "$haproxy_image" || import_haproxy
 }
 
 down() {
@@ -182,7 +206,8 @@ status() {
     local pid result=0
     engine_answers || { say "no engine answers"; result=1; }
     plugins_work || { say "Compose v2 or buildx is missing"; result=1; }
-    image_exists || { say "$image is missing"; result=1; }
+    image_exists "$image" || { say "$image is missing"; result=1; }
+    image_exists "$haproxy_image" || { say "$haproxy_image is missing"; result=1; }
     ! pid=$(own_pid) || say "dockerd $pid was started by this script"
     ((result)) || say "all there"
     return "$result"

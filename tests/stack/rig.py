@@ -165,12 +165,14 @@ class Rig:
     clone: Path
     project: str
     replicas: int = 1
+    has_lb: bool = False
     ui_port: int = field(default_factory=free_ports)
     api_port: int = 0
+    lb_ports: int = field(default_factory=lambda: free_ports(2))
 
     def __post_init__(self) -> None:
         self._image_names.write_text(IMAGE_NAMES)
-        while not self.api_port or self.ui_port in self.api_ports:
+        while not self.api_port or {self.ui_port, self.lb_ports, self.lb_ports + 1} & set(self.api_ports):
             self.api_port = free_ports(self.replicas)
 
     @property
@@ -194,6 +196,16 @@ class Rig:
         return self.apis[0]
 
     @property
+    def lb(self) -> str:
+        """Return the URL of the API by way of the load balancer."""
+        return f"http://{LOOPBACK}:{self.lb_ports}"
+
+    @property
+    def lb_stats(self) -> str:
+        """Return the URL of the load balancer's own pages."""
+        return f"http://{LOOPBACK}:{self.lb_ports + 1}"
+
+    @property
     def _image_names(self) -> Path:
         return self.clone.parent / f"{self.clone.name}-images.yml"
 
@@ -202,14 +214,20 @@ class Rig:
         """Return the environment of every command of this rig."""
         ports = self.api_ports
         kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "LAB_HOME")}
-        return kept | {
-            "COMPOSE_PROJECT_NAME": self.project,
-            "COMPOSE_FILE": os.pathsep.join(["docker-compose.yml", str(self._image_names)]),
-            "COMPOSE_PROGRESS": "plain",
-            "UI_PORT": str(self.ui_port),
-            "API_PORT": f"{ports[0]}-{ports[-1]}" if self.replicas > 1 else str(self.api_port),
-            "STOP_TIMEOUT_S": STOP_TIMEOUT_S,
-        }
+        return (
+            kept
+            | {
+                "COMPOSE_PROJECT_NAME": self.project,
+                "COMPOSE_FILE": os.pathsep.join(["docker-compose.yml", str(self._image_names)]),
+                "COMPOSE_PROGRESS": "plain",
+                "UI_PORT": str(self.ui_port),
+                "API_PORT": f"{ports[0]}-{ports[-1]}" if self.replicas > 1 else str(self.api_port),
+                "LB_PORT": str(self.lb_ports),
+                "LB_STATS_PORT": str(self.lb_ports + 1),
+                "STOP_TIMEOUT_S": STOP_TIMEOUT_S,
+            }
+            | ({"LB": "lb", "COMPOSE_PROFILES": "lb"} if self.has_lb else {})
+        )
 
     def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `docker compose` in the clone."""
@@ -228,7 +246,7 @@ class Rig:
 
     def down(self, *, volumes: bool = True) -> None:
         """Take everything down, by default with what is stored."""
-        self.compose("down", "--remove-orphans", *(["--volumes"] if volumes else []))
+        self.compose("--profile", "*", "down", "--remove-orphans", *(["--volumes"] if volumes else []))
 
     def wait_ready(self, workers: int, within_s: float = READY_S) -> None:
         """Wait until the master has exactly so many workers."""
@@ -315,9 +333,9 @@ def remove_images() -> None:
             docker("image", "rm", name)
 
 
-def fresh(clone: Path, project: str, replicas: int = 1) -> Iterator[Rig]:
+def fresh(clone: Path, project: str, replicas: int = 1, *, lb: bool = False) -> Iterator[Rig]:
     """Yield a rig that is not up yet, and take down whatever is up of it in the end, with its volumes."""
-    rig = Rig(clone, project, replicas)
+    rig = Rig(clone, project, replicas, lb)
     try:
         yield rig
     finally:

@@ -1,0 +1,195 @@
+"""What a sweep means, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from loadlab.analysis.sweep import Axis, Point, Row, State, Sweep, SweepStatus, Usl
+from loadlab.analysis.wording import figure, listed, many, percent
+
+NOT_FITTED = "The Universal Scalability Law is not fitted"
+NEARLY_ONE = 0.95  # Jain's index, from which on a load is called even
+ROOM_PERCENT = 75.0
+MOST_SAID = 8
+
+
+def noun(sweep: Sweep, count: int) -> str:
+    """Return a number of what is swept: 1 worker, 4 replicas."""
+    return many(count, "worker" if sweep.axis is Axis.WORKERS else "replica")
+
+
+def headline(sweep: Sweep, rows: Sequence[Row]) -> str:
+    """Return the answer in a sentence or two: what the last step brought, why, and where the most was."""
+    known = [row for row in rows if row.throughput_rps]
+    if not known:
+        return "No point gave a measurement that can be believed."
+    last, best = known[-1], max(known, key=lambda row: row.throughput_rps.value if row.throughput_rps else 0.0)
+    most = f"{_rps(best)} requests/s with {noun(sweep, best.count)}"
+    if last.growth is None:
+        return f"{most[0].upper()}{most[1:]}; there is no other point to compare that can be believed."
+    verb = "make" if sweep.axis is Axis.WORKERS else "serve"
+    step = f"{noun(sweep, last.count)} {verb} {last.growth:.2f} x the load of {known[-2].count}"
+    why = cause(sweep, last)
+    return f"{step}{f': {why}' if why else ''}. The most were {most}."
+
+
+def cause(sweep: Sweep, row: Row) -> str:
+    """Return what limited a row, as far as it is known: a clause without a full stop."""
+    if row.is_paced:
+        return f"{_users(row)} set the pace, who wait for answers in {_percent(row.waiting_percent)} of their time"
+    if row.is_saturated:
+        return f"{_cores(sweep)} were {_percent(row.busy_percent)} busy, and the workers share them with the API"
+    if row.is_generator_limited:
+        return "the workers had no CPU left"
+    return row.limit.rstrip(".") if row.limit else ""
+
+
+def too_few(sweep: Sweep, have: int, need: int) -> str:
+    """Return why there is no fit: too few points."""
+    what = "workers" if sweep.axis is Axis.WORKERS else "replicas"
+    return (
+        f"{NOT_FITTED}: it wants at least {need} different numbers of {what} whose measurement can be believed, "
+        f"and there {'is' if have == 1 else 'are'} {have or 'none'}."
+    )
+
+
+def paced(sweep: Sweep, rows: Sequence[Row]) -> str:
+    """Return why there is no fit: throughput was what the users asked for."""
+    return f"{NOT_FITTED}: with {_at(sweep, rows)}, throughput was what the users asked for, not what could be made."
+
+
+def saturated(sweep: Sweep, rows: Sequence[Row]) -> str:
+    """Return why there is no fit: the workers and what they load took the cores from each other."""
+    busy = [row.busy_percent for row in rows if row.busy_percent is not None]
+    return (
+        f"{NOT_FITTED}: with {_at(sweep, rows)}, {_cores(sweep)}, which workers and API share, were "
+        f"{_range(busy)} busy. The curve would show this machine's end, not how "
+        f"{'workers' if sweep.axis is Axis.WORKERS else 'replicas'} scale."
+    )
+
+
+def notes(sweep: Sweep, rows: Sequence[Row], fitted: Usl | None) -> Iterator[str]:
+    """Yield what should be known beside the headline, the weightiest first."""
+    yield from _missing(sweep)
+    yield from _machine(sweep, rows)
+    yield from _paced(rows)
+    if fitted is not None:
+        yield _fit(sweep, fitted)
+    yield from _generator(sweep, rows)
+    yield from _balance(sweep, rows)
+    yield from sweep.notes
+
+
+def _missing(sweep: Sweep) -> Iterator[str]:
+    for state, said in ((State.FAILED, "Could not be measured"), (State.INTERRUPTED, "Interrupted")):
+        if points := [point for point in sweep.points if point.state is state]:
+            yield f"{said}: {_points(sweep, points)}."
+    pending = sum(point.state is State.PENDING for point in sweep.points)
+    if sweep.status is not SweepStatus.FINISHED:
+        yield f"The sweep was cut short: {many(pending, 'point')} of {len(sweep.points)} not tried yet."
+    invalid = [p for p in sweep.points if p.figures is not None and p.figures.validity == "invalid"]
+    if invalid:
+        yield f"Invalid, so that response times say nothing: {_points(sweep, invalid)}."
+
+
+def _machine(sweep: Sweep, rows: Sequence[Row]) -> Iterator[str]:
+    """Say what the machine's cores do to the result, where workers and target share them."""
+    known = [row for row in rows if row.busy_percent is not None]
+    if not sweep.is_shared or not known:
+        return
+    share = f"Workers, API and the rest of the rig share {_cores(sweep)}"
+    full = [row for row in known if row.is_saturated]
+    if full:
+        busy = _range([row.busy_percent for row in full if row.busy_percent is not None])
+        yield (
+            f"{share}, which were {busy} busy with {_at(sweep, full)}: what one of them takes, the others lack. On "
+            "more cores, or with the API on a machine of its own, these figures would be others."
+        )
+    else:
+        every = [row.busy_percent for row in known if row.busy_percent is not None]
+        yield f"{share}, which were {_range(every)} busy{': there was room left' if max(every) < ROOM_PERCENT else ''}."
+
+
+def _paced(rows: Sequence[Row]) -> Iterator[str]:
+    if any(row.is_paced for row in rows):
+        yield (
+            "Users who seldom wait for an answer set the throughput themselves: more users, or shorter pauses, show "
+            "what can be made."
+        )
+
+
+def _fit(sweep: Sweep, fitted: Usl) -> str:
+    alone, sigma, kappa = fitted.lambda_rps, fitted.sigma, fitted.kappa
+    text = (
+        f"Fitted: {noun(sweep, 1)} alone {figure(alone.value)} requests/s, contention {_share(sigma.value)}, "
+        f"coherency {_share(kappa.value)}"
+    )
+    if fitted.peak_count is None or fitted.peak_rps is None:
+        return f"{text}; throughput does not fall within reach of these points."
+    most = max(sweep.counts)
+    count = round(fitted.peak_count)
+    beyond = f", which is beyond the {most} that were measured" if count > most else ""
+    peak = noun(sweep, count)
+    return f"{text}; the greatest throughput is at about {peak} ({figure(fitted.peak_rps)} requests/s){beyond}."
+
+
+def _generator(sweep: Sweep, rows: Sequence[Row]) -> Iterator[str]:
+    short = [row for row in rows if row.is_generator_limited]
+    if not short:
+        return
+    if sweep.axis is Axis.WORKERS:
+        yield f"With {_at(sweep, short)}, the workers had no CPU left: the throughput is theirs, not the target's."
+    else:
+        yield f"With {_at(sweep, short)}, the workers had no CPU left, which says nothing of the API: use more workers."
+
+
+def _balance(sweep: Sweep, rows: Sequence[Row]) -> Iterator[str]:
+    uneven = [row for row in rows if row.balance is not None and row.balance < NEARLY_ONE]
+    if uneven:
+        worst = min(row.balance for row in uneven if row.balance is not None)
+        yield (
+            f"With {_at(sweep, uneven)}, the load was not spread evenly over the replicas (Jain's index {worst:.2f}; "
+            "1 is even)."
+        )
+
+
+def _points(sweep: Sweep, points: Sequence[Point]) -> str:
+    """Return points by their names: 4 workers; with repeats, 4 workers (2nd run)."""
+    names = [name(sweep, point) for point in points]
+    return listed(names, most=MOST_SAID)
+
+
+def name(sweep: Sweep, point: Point) -> str:
+    """Return a point's name: 4 workers; with repeats, which run of them."""
+    which = f" (run {point.repeat})" if sweep.repeats > 1 else ""
+    return noun(sweep, point.count) + which
+
+
+def _at(sweep: Sweep, rows: Sequence[Row]) -> str:
+    *others, last = (str(row.count) for row in rows)
+    return listed([*others, noun(sweep, int(last))], most=MOST_SAID)
+
+
+def _rps(row: Row) -> str:
+    return figure(row.throughput_rps.value) if row.throughput_rps else "no"
+
+
+def _users(row: Row) -> str:
+    return f"the {figure(row.users)} users" if row.users else "the users"
+
+
+def _cores(sweep: Sweep) -> str:
+    return f"the {many(sweep.cores, 'core')} of this machine"
+
+
+def _percent(value: float | None) -> str:
+    return "an unknown part" if value is None else percent(round(value)) if value >= 1 else percent(value)
+
+
+def _share(value: float) -> str:
+    return percent(float(f"{100 * value:.3g}"))
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return _percent(high) if round(low) == round(high) else f"{_percent(low)} to {_percent(high)}"

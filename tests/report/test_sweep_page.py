@@ -1,0 +1,167 @@
+"""The page of a sweep, and what a terminal shows of it. tests/stack/test_sweep_page.py opens it in a browser."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from loadlab.analysis.sweep import Axis, Point, State, Sweep, SweepStatus
+from loadlab.report import sweep_html, sweep_text
+from tests.analysis import sweeps
+from tests.analysis.sweeps import NO_CPU, SHORT, figures, invalid, point
+from tests.report.folders import HOSTILE
+from tests.report.test_page import MOST_BYTES, Parsed, charts_json, policy
+
+
+def law(n: int) -> float:
+    """Return the throughput of N with some contention."""
+    return 400 * n / (1 + 0.08 * (n - 1) + 0.01 * n * (n - 1))
+
+
+def scaled() -> Sweep:
+    """Return a sweep that can be fitted, each point twice."""
+    off = {1: 1.01, 2: 0.98}
+    runs = [point(n, figures(law(n) * off[repeat]), repeat) for repeat in (1, 2) for n in (1, 2, 4, 8)]
+    return sweeps.finished(sweeps.sweep(runs))
+
+
+def spoilt() -> Sweep:
+    """Return a sweep in which everything that can be amiss is."""
+    points = [
+        point(1, invalid(390, NO_CPU)),
+        point(2, figures(700, machine_percent=97.0)),
+        point(3, invalid(100, SHORT)),
+        point(4, None),
+        Point(8, 1, State.INTERRUPTED, "20260102-030408-sweep"),
+        Point(16, 1),
+    ]
+    return sweeps.finished(sweeps.sweep(points, status=SweepStatus.INTERRUPTED, name="spoilt"))
+
+
+def replicas() -> Sweep:
+    """Return a sweep of replicas."""
+    given = {1: figures(300), 2: figures(500, balance=0.999), 4: figures(700, balance=0.7)}
+    return sweeps.finished(sweeps.sweep(given, axis=Axis.API, balancer="lb"))
+
+
+def test_the_answer_stands_on_top() -> None:
+    """What the last step brought, what the machine's cores do to it, and then the rest."""
+    parsed = Parsed(sweep_html.page(spoilt()))
+    text = parsed.text().partition("sweep report")[2]
+    wanted = [
+        "spoilt",
+        "3 of 6 points measured",
+        "interrupted",
+        "2 workers make 1.79 x the load of 1",
+        "share the 2 cores",
+    ]
+    positions = [text.index(word) for word in (*wanted, "Growth", "Runs")]
+    assert positions == sorted(positions)
+
+
+def test_every_run_is_led_to() -> None:
+    """Each has a line with a link to its own report; one that failed has its reason, and none is lost."""
+    parsed = Parsed(sweep_html.page(spoilt()))
+    links = {link["href"] for link in parsed.all("a") if not str(link["href"]).startswith("#")}
+    made = [one for one in spoilt().points if one.run]
+    assert links == {f"../{one.run}/report.html" for one in made}
+    text = parsed.text()
+    for said in ("The rig was not ready within 120 s.", "The load was 20% below", "pending", "failed"):
+        assert said in text
+
+
+def test_the_charts_have_their_places() -> None:
+    """Throughput, response times and cores; with a fit, its curve, its band, and proportional growth beside them."""
+    parsed = Parsed(sweep_html.page(scaled()))
+    content = json.loads(charts_json(parsed))
+    places = {attributes["id"] for attributes in parsed.all("div") if attributes.get("class") == "plot"}
+    assert set(content["roots"].values()) == places == {"chart-throughput", "chart-latency", "chart-cores"}
+    legends = parsed.text("button")
+    for item in ("Universal Scalability Law", "95% of the fit", "in proportion to 1", "runs", "all else"):
+        assert item in legends
+    without = Parsed(sweep_html.page(spoilt())).text("button")
+    assert "Universal Scalability Law" not in without
+    assert "runs that cannot be believed" in without
+
+
+def test_the_fit_or_why_there_is_none() -> None:
+    """Its parameters with their intervals, or the refusal in plain words."""
+    text = Parsed(sweep_html.page(scaled())).text()
+    for said in ("One alone", "Contention", "Coherency", "Greatest throughput", "(95%)", "of 8 runs"):
+        assert said in text
+    refused = Parsed(sweep_html.page(spoilt())).text()
+    assert "The Universal Scalability Law is not fitted: it wants at least 4 different numbers of workers" in refused
+
+
+def test_replicas_have_their_balance() -> None:
+    """And the page says how they were reached."""
+    text = Parsed(sweep_html.page(replicas())).text()
+    for said in ("sweep of replicas of the API", "load balancer HAProxy", "Balance", "0.999", "0.700"):
+        assert said in text
+    assert "Balance" not in Parsed(sweep_html.page(scaled())).text("th", "a")
+
+
+def test_every_figure_is_explained() -> None:
+    """Figures' names link to their meaning, which is in the page."""
+    parsed = Parsed(sweep_html.page(replicas()))
+    ids = {attributes.get("id") for _, attributes in parsed.elements}
+    explained = [str(link["href"])[1:] for link in parsed.all("a") if link.get("class") == "what"]
+    assert len(explained) > 8
+    assert set(explained) <= ids
+    assert {anchor for anchor, _ in sweep_html.SECTIONS} <= ids
+
+
+@pytest.mark.parametrize("sweep", [scaled(), spoilt(), replicas()], ids=["scaled", "spoilt", "replicas"])
+def test_the_page_is_small_offline_and_the_same_each_time(sweep: Sweep) -> None:
+    """Nothing is fetched, only its own scripts may run, byte for byte the same."""
+    page = sweep_html.page(sweep)
+    parsed = Parsed(page)
+    assert len(page) < MOST_BYTES
+    assert sweep_html.page(sweep) == page
+    assert policy(parsed)["default-src"] == "'none'"
+    assert len(policy(parsed)["script-src"].split()) == 3
+    for tag, attributes in parsed.elements:
+        assert not {"src", "srcset", "action", "data", "poster"} & set(attributes), tag
+
+
+def test_a_sweep_of_which_nothing_was_measured_has_a_page() -> None:
+    """It was interrupted in its first point, say."""
+    made = sweeps.finished(sweeps.sweep([Point(1, 1), Point(2, 1)], status=SweepStatus.INTERRUPTED))
+    text = Parsed(sweep_html.page(made)).text()
+    assert "No point gave a measurement that can be believed." in text
+    assert "No point gave a figure that can be drawn." in text
+
+
+def test_texts_from_outside_stay_texts() -> None:
+    """Names, reasons and knobs that want to be markup add no element, to the page or to a terminal."""
+    tame = spoilt()
+    points = tuple(replace(one, error=HOSTILE, run=one.run and f"x{HOSTILE}") for one in tame.points)
+    wild = replace(tame, name=HOSTILE, points=points, knobs={HOSTILE: HOSTILE}, plan={**tame.plan, HOSTILE: HOSTILE})
+    parsed = Parsed(sweep_html.page(sweeps.finished(wild)))
+    assert parsed.all("img") == []
+    assert len(parsed.all("script")) == len(Parsed(sweep_html.page(tame)).all("script"))
+    assert "\x1b" not in parsed.text() + sweep_text.plain(sweeps.finished(wild))
+
+
+# --- In a terminal ---------------------------------------------------------------------------------------------------
+
+
+def test_the_terminal_has_the_answer_the_table_and_the_rest() -> None:
+    """On 80 columns, without colour."""
+    lines = sweep_text.plain(spoilt()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("2 workers make 1.79 x the load of 1")
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line.strip()[:2].strip().isdigit()}
+    assert rows["2"] == ["700", "1.79", "x", "90%", "40.0", "110", "97%", "valid"]
+    assert rows["3"][-1] == "invalid"
+    assert rows["4"][-2:] == ["not", "measured"]
+    assert "The rig was not ready within 120 s." in " ".join(lines)
+
+
+def test_repeats_have_their_range() -> None:
+    """The least and the greatest throughput of the runs, still on 80 columns."""
+    lines = sweep_text.plain(scaled()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("392-404" in line for line in lines)
