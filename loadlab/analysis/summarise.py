@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadlab.analysis import drift, health, reliability, stages, validity, verdict
+from loadlab.analysis import bottleneck, drift, health, reliability, stages, validity, verdict
 from loadlab.analysis.distribution import Distribution
 from loadlab.analysis.evidence import Evidence, read_lags
 from loadlab.analysis.fleet import workers_most
 from loadlab.analysis.judge import Sample, Unanswered, judge
 from loadlab.analysis.loads import Loads, tallied
 from loadlab.analysis.recording import Recording, Run
-from loadlab.analysis.slo import Slo, parse
+from loadlab.analysis.slo import Outcome, Slo, parse
 from loadlab.analysis.stages import Held, Seconds
 from loadlab.analysis.summary import SloResult, Stage, Summary
 from loadlab.analysis.timeline import Key, Timeline, columns
@@ -37,6 +37,7 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
     results = _judged(promises, evidence, loads, window)
     reached = verdict.verdict(results, found, run)
     measured = loads.load(window)
+    held_stages = _stages(promises, evidence, loads)
     return Summary(
         run=run.id,
         name=str(run.plan.get("name") or ""),
@@ -49,7 +50,7 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
         slos=results,
         totals=loads.load(whole, _end_s(run, timeline.length)),
         window=measured,
-        stages=_stages(promises, evidence, loads),
+        stages=held_stages,
         endpoints=loads.endpoints,
         reliability=reliability.reliability(timeline, evidence.totals, evidence.stop_s),
         workers=health.workers(evidence),
@@ -57,7 +58,17 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
         drift=drift.drift(evidence, loads, quarters),
         users_max=int(timeline.users.max(initial=0)),
         workers_max=workers_most(evidence),
+        bottleneck=bottleneck.find(evidence, loads, _hardest(held_stages, window), promises),
     )
+
+
+def _hardest(held_stages: Sequence[Stage], window: Seconds) -> Seconds:
+    """Return the seconds in which to look for a bottleneck: the first stage that broke a promise, else the largest."""
+    if len(held_stages) < 2:
+        return window
+    broken = [one for one in held_stages if any(result.outcome == Outcome.FAIL for result in one.slos)]
+    chosen = broken[0] if broken else max(held_stages, key=lambda one: one.users)
+    return (range(int(chosen.load.start_s), int(chosen.load.end_s)),)
 
 
 def _named(promises: Sequence[Slo]) -> set[Key]:
