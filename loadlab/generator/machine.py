@@ -1,6 +1,7 @@
 """What becomes of the CPU time of the machine that this process runs on: is there any left?
 
-Generator and target on one machine share its cores; and of a virtual machine, the host may take some away.
+Generator and target on one machine share its cores; and of a virtual machine, the host may take some away. What gives
+way to this process by its priority is as good as idle.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import psutil
 from loadlab.analysis.recording import MachineSecond
 
 IDLE = ("idle", "iowait")
+YIELDING = "nice"  # what gives way to programs of the usual priority
 WITHIN_OTHERS = ("guest", "guest_nice")  # counted in user and nice, too
 DIGITS = 3
 
@@ -19,6 +21,7 @@ class Machine:
 
     def __init__(self) -> None:
         self._before = _times()
+        self._idle = IDLE if psutil.Process().nice() > 0 else (*IDLE, YIELDING)
 
     def sample(self) -> MachineSecond | None:
         """Return what became of the CPU time since the last sample; None where no time has passed."""
@@ -27,7 +30,7 @@ class Machine:
         total = sum(spent.values())
         if total <= 0:
             return None
-        stolen, idle = spent.get("steal", 0.0), sum(spent.get(name, 0.0) for name in IDLE)
+        stolen, idle = spent.get("steal", 0.0), sum(spent.get(name, 0.0) for name in self._idle)
         return MachineSecond(round((total - stolen - idle) / total, DIGITS), round(stolen / total, DIGITS))
 
 
