@@ -65,8 +65,8 @@ class Phases:
     from then on (`wait_us`); the rest of their response time is the reading of the answer. `connects` connections were
     made for the cell's requests, failed ones left out, `reconnects` were found closed on the way: the time of making
     connections (`connect_us`, tries that failed included) is in no response time. `app` and `db` count the answers
-    whose `Server-Timing` told of them. `instances` counts answers by their `X-Instance`; for so long (`instances_us`)
-    their first bytes were waited for, all added up.
+    whose `Server-Timing` told of them. `instances` counts answers by their `X-Instance`; `instances_us` is how long the
+    first bytes of each one's answers were waited for, left out where they are all of one: then it is `wait_us`.
     """
 
     timed: int = 0
@@ -88,9 +88,15 @@ class Phases:
         for name in SUMMED_PHASES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.connect_max_us = max(self.connect_max_us, other.connect_max_us)
-        for own, others in ((self.instances, other.instances), (self.instances_us, other.instances_us)):
+        for own, others in ((self.instances, other.instances), (self.instances_us, other.waits_us)):
             for instance, number in others.items():
                 own[instance] = own.get(instance, 0) + number
+
+    @property
+    def waits_us(self) -> dict[str, int]:
+        """Return `instances_us`, also where it was left out."""
+        is_of_one = list(self.instances.values()) == [self.timed]
+        return dict.fromkeys(self.instances, self.wait_us) if is_of_one else self.instances_us
 
 
 NOT_SUMMED = ("connect_max_us", "instances", "instances_us")

@@ -65,6 +65,7 @@ class PhaseTimes:
     app_mean_ms: float | None
     db_mean_ms: float | None
     instances: dict[str, int] = field(default_factory=dict)
+    instances_wait_ms: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

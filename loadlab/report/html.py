@@ -25,6 +25,7 @@ from loadlab.report.plots import Chart, TimeAxis, is_first_join, mark_kind
 
 TEMPLATES = Path(__file__).parent / "templates"
 SECTIONS = (
+    ("bottleneck", "Bottleneck"),
     *(("promises", "Promises"), ("figures", "Key figures"), ("load", "Over time"), ("times", "Response times")),
     *(("endpoints", "Endpoints"), ("stages", "Stages"), ("workers", "Workers"), ("target", "Target")),
     *(("events", "Events"), ("reliability", "Reliability"), ("accounting", "Accounting"), ("about", "About")),
@@ -63,7 +64,7 @@ def page(recording: Recording, summary: Summary) -> bytes:
         "lag_most": saturation.LAG_MOST_MS,
         "throttled_most": 100 * saturation.THROTTLED_MOST,
         "terms": TERMS,
-        "sections": [(key, name) for key, name in SECTIONS if key != "stages" or summary.stages],
+        "sections": [(key, name) for key, name in SECTIONS if getattr(summary, key, True)],
         "css": _asset("report.css"),
         "theme_js": theme,
         "report_js": report,

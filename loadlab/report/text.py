@@ -140,6 +140,8 @@ def _facts(summary: Summary, report: str) -> Table:
     users = words.many(summary.users_max, "user")
     grid.add_row("load", f"{users}, {words.number(window.throughput_rps)} requests/s, measured for {lasted}")
     grid.add_row("workers", Text(_workers(summary.workers)))
+    if summary.bottleneck:
+        grid.add_row("bottleneck", Text(words.plain(summary.bottleneck.sentence)))
     if report:
         grid.add_row("report", Text(words.plain(report)))
     return grid

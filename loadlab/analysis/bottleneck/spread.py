@@ -9,7 +9,7 @@ from statistics import median
 from scipy import special
 
 from loadlab.analysis.bottleneck.causes import LIMITING_FROM, finding, unknown
-from loadlab.analysis.bottleneck.facts import Facts
+from loadlab.analysis.bottleneck.facts import TOLD_MOST, Facts
 from loadlab.analysis.bottleneck.target import cpu_use
 from loadlab.analysis.bottleneck.waiting import PRESSING_FROM, pressing
 from loadlab.analysis.recording import Phases
@@ -42,7 +42,7 @@ def replica(facts: Facts) -> Finding | None:
     told = facts.tally.phases
     if len([name for name, count in told.instances.items() if count >= LEAST_EACH]) < 2:
         return None
-    if not told.instances_us:
+    if not _are_timed(told):
         return unknown("replica", "How long each instance took was not recorded.")
     slow = slowest(facts)
     if slow is None:
@@ -109,7 +109,7 @@ def slowest_or_none(facts: Facts) -> Slow | None:
     """Return the slow instance, None where there is none or it cannot be told."""
     told = facts.tally.phases
     enough = [name for name, count in told.instances.items() if count >= LEAST_EACH]
-    return slowest(facts) if len(enough) >= 2 and told.instances_us else None
+    return slowest(facts) if len(enough) >= 2 and _are_timed(told) else None
 
 
 def jain(shares: Mapping[str, int]) -> float:
@@ -174,7 +174,11 @@ def _cells(facts: Facts) -> Iterator[Phases]:
 
 def _mean_us(phases: Phases, name: str) -> float | None:
     count = phases.instances.get(name, 0)
-    return phases.instances_us.get(name, 0) / count if count else None
+    return phases.waits_us.get(name, 0) / count if count else None
+
+
+def _are_timed(told: Phases) -> bool:
+    return sum(told.instances_us.values()) >= TOLD_MOST * told.wait_us > 0
 
 
 def _each(told: Phases) -> str:
