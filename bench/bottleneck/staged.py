@@ -31,7 +31,8 @@ def call(rig: StagedRig, name: str, folder: Path) -> bool:
     is_right = found.first in case.expected
     p95 = f"{window.ok.percentiles_ms['p95']:.0f}" if window.ok else "-"
     load = f"{window.throughput_rps:.0f} | {p95} | {window.fail_percent:.2f} | {100 * measured.stolen:.1f}"
-    print(f"| {name} | {load} | {found.first or 'nothing'} | {'yes' if is_right else 'NO'} | {found.sentence} |", flush=True)
+    called = f"{found.first or 'nothing'} | {'yes' if is_right else 'NO'}"
+    print(f"| {name} | {load} | {called} | {found.sentence} |", flush=True)
     return is_right
 
 

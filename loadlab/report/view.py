@@ -97,7 +97,7 @@ def of(summary: Summary, run: Run) -> dict[str, Any]:
 def _facts(summary: Summary, run: Run) -> Iterator[str]:
     if summary.name:
         yield summary.run
-    yield time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(run.started or run.created))
+    yield _moment(run.started or run.created)
     yield words.span(summary.totals.end_s - summary.totals.start_s)
     yield words.many(summary.users_max, "user")
     yield words.many(summary.workers_max, "worker")
@@ -254,11 +254,17 @@ def _about(run: Run) -> Iterator[dict[str, Any]]:
     if run.revision:
         versions["revision"] = run.revision
     yield {"title": "Versions", "rows": _rows(versions)}
-    yield {"title": "Machine of the master", "rows": _rows(run.machine)}
+    booted = run.machine.get("booted")
+    machine = run.machine | ({"booted": _moment(booted)} if isinstance(booted, int) else {})
+    yield {"title": "Machine of the master", "rows": _rows(machine)}
     ends = {"started": run.started, "ended": run.ended}
-    times = {name: time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at)) for name, at in ends.items() if at}
+    times = {name: _moment(at) for name, at in ends.items() if at}
     more = {"status": run.status, "started by": run.started_by, "stopped by": run.stopped_by or words.NOTHING}
     yield {"title": "Run", "rows": _rows({"id": run.id, **times, **more, "format": run.format})}
+
+
+def _moment(unix_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(unix_s))
 
 
 def _rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -272,8 +278,6 @@ def _label(name: str) -> str:
 def _value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if name == "booted" and isinstance(value, int):
-        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(value))
     if name.endswith("_bytes") and isinstance(value, int | float):
         return words.size(value)
     if name == "time_s" and isinstance(value, int | float):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 
@@ -503,3 +504,11 @@ def test_instances_that_tell_in_turn_and_then_no_more() -> None:
         second.target = [TargetSecond("10.0.0.2:8000", cpu_s=5.0, cpu_limit=1.0)] if second.t == 10 else []
     made = cut(recording, RAMP_S, 40)
     assert finding(made, "target-cpu").level is Limit.UNKNOWN
+
+
+def test_every_cause_and_level_is_documented() -> None:
+    """docs/metrics.md has a row for each cause, none more, and a word for each level."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text()
+    rows = text.partition("| code | what | at its limit |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert {row.split("`")[1] for row in rows} == set(causes.CODES)
+    assert all(f"{level}: " in text or f" {level}." in text for level in Limit)

@@ -333,7 +333,8 @@ def test_asking_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
         return None
 
     monkeypatch.setattr(target, "_ask", ask)
-    watched, told = Target("", "http://a,http://b"), []
+    watched = Target("", "http://a,http://b")
+    told: list[TargetSecond] = []
     slow, quick = TargetSecond("a", in_flight=1), TargetSecond("b", in_flight=2)
     watched.ask(told.append)
     answers["http://b"] = quick

@@ -8,11 +8,14 @@ from loadlab.analysis.recording import Run, Status
 from loadlab.analysis.slo import Outcome
 from loadlab.analysis.summary import (
     Accounting,
+    Bottleneck,
     Drift,
     Endpoint,
+    Finding,
     Interval,
     Latency,
     Level,
+    Limit,
     Little,
     Load,
     Outage,
@@ -77,6 +80,29 @@ def workers(number: int = 4) -> tuple[WorkerHealth, ...]:
     return tuple(
         WorkerHealth(n, f"worker-{n}", 5_800, 50, 1.2 + n / 10, 4.5, 21.0, 42.5, 0.0, 41_000_000, 0.4, "stayed")
         for n in range(number)
+    )
+
+
+def bottleneck() -> Bottleneck:
+    """Return a target that has used up its CPU, and a queue in front of it."""
+    cpu = (
+        "It used 0.499 of the 0.5 cores that its limit allows (100%).",
+        "Its quota held it back in 97% of its periods.",
+    )
+    slots = ("Requests waited 410 ms of the mean response time of 480 ms.", "It follows from the target's CPU.")
+    return Bottleneck(
+        "target CPU",
+        "The first thing to give out is the target's CPU: it used 0.499 of the 0.5 cores that its limit allows (100%).",
+        (
+            Finding("target-cpu", "target CPU", Limit.LIMITING, 0.998, cpu, "Give it more CPU."),
+            Finding("slots", "worker slots", Limit.NEAR, 0.85, slots, "More threads."),
+            Finding(
+                "memory", "target memory", Limit.NOT, 0.06, ("It held 120 MiB of the 2 GiB that it may (6%).",), "-"
+            ),
+            Finding("store", "store", Limit.UNKNOWN, None, ("How long its store took was not told.",), "-"),
+        ),
+        4.0,
+        64.0,
     )
 
 

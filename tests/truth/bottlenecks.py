@@ -99,6 +99,10 @@ class StagedRig(Rig):
 
     case: Case = field(default_factory=lambda: Case((None,)))
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._overlay.write_text("{}")
+
     @property
     def environment(self) -> dict[str, str]:
         """Return the environment of every command of this rig."""
@@ -118,15 +122,16 @@ class StagedRig(Rig):
             services["api"] = self._served(case.faults)
         if case.slow:
             mounts = {"tmpfs": ["/tmp:mode=1777,size=64m"], "networks": {"load": {"aliases": ["api"]}}}
-            # One of two knobs of a rig for three: it has its own gunicorn workers and shares the store.
+            # By the name of the API, it is one more address of it; the store is the same.
             services["slow"] = {"image": IMAGES["api"], "init": True, **mounts, **self._served(case.slow)}
             services["slow"]["volumes"].append("data:/data")
         # Compose reads JSON as the YAML that it is.
         self._overlay.write_text(json.dumps({"services": services}))
-        self.compose("up", "--detach", "--remove-orphans", "--scale", f"worker={case.workers}", "--scale", f"api={case.replicas}")
+        scale = ["--scale", f"worker={case.workers}", "--scale", f"api={case.replicas}"]
+        self.compose("up", "--detach", "--remove-orphans", *scale)
         self.wait_ready(case.workers)
-        services_to_be = ["api", *(["slow"] if case.slow else [])]
-        wait_for("all replicas ready", lambda: all(self._is_ready(name) for name in services_to_be), READY_S)
+        names = ["api", *(["slow"] if case.slow else [])]
+        wait_for("all replicas ready", lambda: all(self._is_ready(name) for name in names), READY_S)
 
     def _served(self, faults: Mapping[str, str]) -> dict[str, Any]:
         mounted = f"{self.clone / 'tests'}:/staged/tests:ro"
