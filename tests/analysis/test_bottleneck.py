@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import cycle
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from loadlab.analysis import bottleneck
 from loadlab.analysis.bottleneck import causes, failures, ranking, spread
@@ -512,3 +514,63 @@ def test_every_cause_and_level_is_documented() -> None:
     rows = text.partition("| code | what | at its limit |")[2].partition("\n\n")[0].splitlines()[2:]
     assert {row.split("`")[1] for row in rows} == set(causes.CODES)
     assert all(f"{level}: " in text or f" {level}." in text for level in Limit)
+
+
+TARGET_FIELDS = [field.name for field in fields(TargetSecond) if field.name not in ("instance", "name", "requests")]
+MS = st.sampled_from([0.0, 0.3, 40.0, 3000.0])
+SHARES = st.sampled_from([0.0, 0.05, 0.5, 0.85, 1.0])
+MACHINES = st.builds(
+    Machine,
+    extra_ms=MS,
+    cpu_cores=st.sampled_from([0.0, 0.4, 1.9]),
+    cpu_limit=st.sampled_from([None, 0.5, 2.0]),
+    processes=st.sampled_from([(), (0.0,), (0.99, 0.01)]),
+    throttled=SHARES,
+    slots=st.sampled_from([None, 1, 1024]),
+    refused=st.sampled_from([0, 9]),
+    overflows=st.sampled_from([0, 9]),
+    queue=st.sampled_from([None, 0.0, 4.0]),
+    machine_busy=st.sampled_from([None, 0.2, 1.0]),
+    is_here=st.sampled_from([None, False, True]),
+    changes=st.dictionaries(st.sampled_from(TARGET_FIELDS), st.none(), max_size=8),
+)
+STAGINGS = st.builds(
+    Staging,
+    seconds=st.sampled_from([3, 12]),
+    users=st.sampled_from([1, 40]),
+    rps=st.sampled_from([12, 60]),
+    way_ms=MS,
+    queue_ms=MS,
+    app_ms=MS,
+    store_ms=MS,
+    tells_phases=st.booleans(),
+    tells_timing=st.booleans(),
+    tells_store=st.booleans(),
+    connects=st.sampled_from([0, 5]),
+    connect_max_ms=MS,
+    errors=st.dictionaries(st.sampled_from(["HTTP 500", "HTTP 503", "timed out", "[Errno 24]"]), st.integers(1, 3)),
+    target=st.lists(MACHINES, max_size=3).map(lambda some: [replace(one, share=1 / len(some)) for one in some]),
+    machine=st.sampled_from([None, MachineSecond(0.2, 0.2), MachineSecond(0.97, 0.0)]),
+    worker_cpu=SHARES,
+    worker_throttled=st.sampled_from([0, 1, 10]),
+    lag_ms=MS,
+    workers_booted=st.sampled_from([None, BOOTED]),
+    slos=st.sampled_from([(), ("p95<450ms", "fail<1%"), ("fail<0%",), ("rps>1000", "mean<1ms")]),
+)
+
+
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(STAGINGS)
+def test_whatever_was_recorded_something_is_said(staging: Staging) -> None:
+    """Nothing raises; the first is the first finding's name, or none; what is said of none names none."""
+    made = found(staging)
+    limiting = [one for one in made.findings if one.level is Limit.LIMITING]
+    assert [one.code for one in made.findings][: len(limiting)] == [one.code for one in limiting]
+    assert all(one.evidence and one.advice for one in made.findings)
+    assert all(one.score is None or 0 <= one.score <= 1 for one in made.findings)
+    assert all(one.score is not None for one in limiting)
+    begun = made.sentence.startswith(("The first thing to give out", "Nothing has given out. The nearest"))
+    assert begun == (made.first is not None)
+    if made.first is not None:
+        assert made.first == made.findings[0].name
+        assert bool(limiting) == made.sentence.startswith("The first")
