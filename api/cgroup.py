@@ -16,7 +16,11 @@ _V1_NO_LIMIT = 2**60
 
 @dataclass(frozen=True)
 class Usage:
-    """Seconds, cores and bytes; None where the kernel does not say or there is no limit."""
+    """Seconds, cores and bytes; None where the kernel does not say or there is no limit.
+
+    ``memory_bytes`` is the working set: without the cached pages of files that it takes back when memory is short.
+    ``oom_kills`` counts processes that were killed for want of memory.
+    """
 
     cpu_s: float | None = None
     cpu_limit_cores: float | None = None
@@ -25,6 +29,7 @@ class Usage:
     throttled_s: float | None = None
     memory_bytes: int | None = None
     memory_limit_bytes: int | None = None
+    oom_kills: int | None = None
 
 
 def read_usage(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> Usage:
@@ -63,8 +68,9 @@ def _read_v2(folder: Path) -> Usage:
         periods=stat.get("nr_periods"),
         throttled_periods=stat.get("nr_throttled"),
         throttled_s=_scaled(stat.get("throttled_usec"), 1e-6),
-        memory_bytes=_number(folder / "memory.current"),
+        memory_bytes=_working_set(_number(folder / "memory.current"), folder, "inactive_file"),
         memory_limit_bytes=_number(folder / "memory.max"),
+        oom_kills=_pairs(folder / "memory.events").get("oom_kill"),
     )
 
 
@@ -78,9 +84,16 @@ def _read_v1(folder: Callable[[str], Path]) -> Usage:
         periods=stat.get("nr_periods"),
         throttled_periods=stat.get("nr_throttled"),
         throttled_s=_scaled(stat.get("throttled_time"), 1e-9),
-        memory_bytes=_number(folder("memory") / "memory.usage_in_bytes"),
+        memory_bytes=_working_set(
+            _number(folder("memory") / "memory.usage_in_bytes"), folder("memory"), "total_inactive_file"
+        ),
         memory_limit_bytes=None if limit is None or limit >= _V1_NO_LIMIT else limit,
+        oom_kills=_pairs(folder("memory") / "memory.oom_control").get("oom_kill"),
     )
+
+
+def _working_set(used: int | None, folder: Path, cached: str) -> int | None:
+    return None if used is None else max(0, used - _pairs(folder / "memory.stat").get(cached, 0))
 
 
 def _quota_cores(*quota_and_period_us: str) -> float | None:

@@ -15,6 +15,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(_ROOT))
 
 from api.gunicorn_setup import MetricsFolder, allow_descriptors, worker_count  # noqa: E402
+from api.lifecycle import PROCESS  # noqa: E402
+from api.server import Server, slots  # noqa: E402
 from api.settings import load_or_exit  # noqa: E402
 
 _settings = load_or_exit()
@@ -61,6 +63,9 @@ def post_fork(_server: Any, worker: Any) -> None:
     worker.drain_s = _settings.drain_s
     worker.instance = _settings.instance
     worker.cfg.set("graceful_timeout", _settings.graceful_timeout_s)
+    of_threads = worker.cfg.threads if _settings.worker_class == "gthread" else None
+    served_at_a_time = slots(worker.cfg.workers, of_threads, _settings.max_in_flight)
+    PROCESS.server = Server(served_at_a_time, lambda: worker.sockets)  # gevent's worker puts others there when it runs
 
 
 def child_exit(_server: Any, worker: Any) -> None:

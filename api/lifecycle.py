@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from api.server import Server
+
 #: Keys of the WSGI environment by which the layers tell each other about a request.
 REQUEST_ID = "api.request_id"
 ROUTE = "api.route"
@@ -11,10 +13,14 @@ STORE_S = "api.store_s"
 
 
 class Lifecycle:
-    """Set to draining by the signal handler of the gunicorn worker, read by ``/readyz``."""
+    """``draining`` is set by the signal handler of the gunicorn worker and read by ``/readyz``.
+
+    ``server`` is there once gunicorn has forked its worker; elsewhere there is none.
+    """
 
     def __init__(self) -> None:
         self.draining = False
+        self.server: Server | None = None
 
 
 #: The process has one; a signal handler has no other way to reach the application.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import REGISTRY, Collector
+from prometheus_client.registry import REGISTRY
 
-from api.cgroup import read_usage
+from api import surroundings
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -50,37 +48,8 @@ def exposition() -> bytes:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        registry.register(ContainerCollector())
+        surroundings.register(registry)
         return generate_latest(registry)
-    return generate_latest(REGISTRY) + generate_latest(_container_registry())
-
-
-def _container_registry() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(ContainerCollector())
-    return registry
-
-
-class ContainerCollector(Collector):
-    """The container's own CPU and memory; a figure the kernel does not give is left out."""
-
-    def collect(self) -> Iterator[Metric]:
-        """One family for each figure there is."""
-        usage = read_usage()
-        counters = (
-            ("container_cpu_seconds", "CPU time used.", usage.cpu_s),
-            ("container_cpu_periods", "Periods in which the CPU limit was enforced.", usage.periods),
-            ("container_cpu_throttled_periods", "Periods in which the limit was hit.", usage.throttled_periods),
-            ("container_cpu_throttled_seconds", "Time spent waiting for the next period.", usage.throttled_s),
-        )
-        gauges = (
-            ("container_cpu_limit_cores", "CPU limit.", usage.cpu_limit_cores),
-            ("container_memory_bytes", "Memory used.", usage.memory_bytes),
-            ("container_memory_limit_bytes", "Memory limit.", usage.memory_limit_bytes),
-        )
-        for name, text, value in counters:
-            if value is not None:
-                yield CounterMetricFamily(name, text, value=value)
-        for name, text, value in gauges:
-            if value is not None:
-                yield GaugeMetricFamily(name, text, value=value)
+    own = CollectorRegistry()
+    surroundings.register(own)
+    return generate_latest(REGISTRY) + generate_latest(own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadlab.analysis import stages
 from loadlab.analysis.evidence import invalid
@@ -12,7 +12,7 @@ from loadlab.analysis.recording import Event, EventKind
 from loadlab.analysis.search import Ending, StepOutcome
 from loadlab.analysis.slo import Slo
 from loadlab.analysis.stages import SHORTEST_S, Held, Seconds
-from loadlab.analysis.summary import Capacity, CapacityStep, Load, Reason, Verdict
+from loadlab.analysis.summary import Bottleneck, Capacity, CapacityStep, Load, Reason, Verdict
 from loadlab.analysis.wording import figure, listed, many
 
 COLLAPSED = "the target collapsed"
@@ -96,6 +96,13 @@ def capacity(search: Found | None, loads: Loads, promises: Sequence[Slo], *, is_
     return made
 
 
+def with_cause(found: Capacity | None, cause: Bottleneck | None) -> Capacity | None:
+    """Return the capacity with what gives out first in its sentence, where it was found and that is known."""
+    if found is None or found.users is None or cause is None or cause.first is None:
+        return found
+    return replace(found, sentence=f"{found.sentence}; the first thing to give out is {cause.first}")
+
+
 def verdict(search: Found | None, reached: Verdict) -> Verdict:
     """Return the verdict of a search; `reached` is what the promises on the window of its capacity make it."""
     if search is None or reached is not Verdict.PASS:
@@ -150,9 +157,9 @@ def spans(search: Found | None, length: int) -> list[range]:
     return [_span(step) for step in search.steps if _is_measured(step, length)]
 
 
-def first_broken(search: Found, length: int) -> range | None:
+def first_broken(search: Found | None, length: int) -> range | None:
     """Return the window of the step with the fewest users that broke the promises; None where none has one."""
-    broken = [step for step in search.steps if _broke(step) and _is_measured(step, length)]
+    broken = [step for step in (search.steps if search else ()) if _broke(step) and _is_measured(step, length)]
     return _span(min(broken, key=lambda step: int(step.data["users"]))) if broken else None
 
 

@@ -180,6 +180,11 @@ def phases(told: Phases) -> PhaseTimes | None:
         app_mean_ms=_mean_ms(told.app_us, told.app),
         db_mean_ms=_mean_ms(told.db_us, told.db),
         instances=_most_first(told.instances),
+        instances_wait_ms={
+            name: told.instances_us[name] / count / 1000
+            for name, count in sorted(told.instances.items())
+            if name in told.instances_us and count
+        },
     )
 
 

@@ -30,7 +30,7 @@ class EventKind(StrEnum):
     RUN_STARTED = "run-started"
     STAGE_STARTED = "stage-started"  # data: users; the planned number of users is reached
     STAGE_ENDED = "stage-ended"  # data: users; another number was ordered, or the stop
-    WORKER_JOINED = "worker-joined"  # data: id, host, pid
+    WORKER_JOINED = "worker-joined"  # data: id, host, pid, files_limit, booted (its machine, in Unix seconds)
     WORKER_MISSING = "worker-missing"  # it does not answer; data: counters of its last report, see WorkerCounters
     WORKER_BACK = "worker-back"
     WORKER_LEFT = "worker-left"  # it said good-bye, its last report included
@@ -68,7 +68,8 @@ class Phases:
     from then on (`wait_us`); the rest of their response time is the reading of the answer. `connects` connections were
     made for the cell's requests, failed ones left out, `reconnects` were found closed on the way: the time of making
     connections (`connect_us`, tries that failed included) is in no response time. `app` and `db` count the answers
-    whose `Server-Timing` told of them. `instances` counts answers by their `X-Instance`.
+    whose `Server-Timing` told of them. `instances` counts answers by their `X-Instance`; `instances_us` is how long the
+    first bytes of each one's answers were waited for, left out where they are all of one: then it is `wait_us`.
     """
 
     timed: int = 0
@@ -83,17 +84,26 @@ class Phases:
     db: int = 0
     db_us: int = 0
     instances: dict[str, int] = field(default_factory=dict)
+    instances_us: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: Phases) -> None:
         """Add what another one holds."""
         for name in SUMMED_PHASES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.connect_max_us = max(self.connect_max_us, other.connect_max_us)
-        for instance, count in other.instances.items():
-            self.instances[instance] = self.instances.get(instance, 0) + count
+        for own, others in ((self.instances, other.instances), (self.instances_us, other.waits_us)):
+            for instance, number in others.items():
+                own[instance] = own.get(instance, 0) + number
+
+    @property
+    def waits_us(self) -> dict[str, int]:
+        """Return `instances_us`, also where it was left out."""
+        is_of_one = list(self.instances.values()) == [self.timed]
+        return dict.fromkeys(self.instances, self.wait_us) if is_of_one else self.instances_us
 
 
-SUMMED_PHASES = tuple(one.name for one in fields(Phases) if one.name not in ("connect_max_us", "instances"))
+NOT_SUMMED = ("connect_max_us", "instances", "instances_us")
+SUMMED_PHASES = tuple(one.name for one in fields(Phases) if one.name not in NOT_SUMMED)
 
 
 @dataclass(slots=True)
@@ -121,7 +131,8 @@ class WorkerSecond:
     `requests` is how many it recorded; `in_flight` the mean number of requests on their way, by integration; `lag` the
     text of a histogram of how late its event loop woke its 20 ms probe, `lag_max_us` the longest; `cpu_s` the CPU time
     that its process used; `cpu_limit` how many cores it may use (at most 1: one process, one thread), `periods` and
-    `throttled` how many periods of its CPU quota passed, and in how many it was held back.
+    `throttled` how many periods of its CPU quota passed, and in how many it was held back; `files` how many files, thus
+    connections, it had open.
     """
 
     worker: int
@@ -136,13 +147,31 @@ class WorkerSecond:
     throttled: int = 0
     rss_bytes: int = 0
     clock_offset_s: float = 0.0
+    files: int = 0
+
+
+@dataclass(slots=True)
+class MachineSecond:
+    """What became of the CPU time of the master's machine within one second, as shares of it (0-1).
+
+    `busy` is what all programs together used, `stolen` what the host of a virtual machine took. The rest was idle.
+    """
+
+    busy: float = 0.0
+    stolen: float = 0.0
 
 
 @dataclass(slots=True)
 class TargetSecond:
     """What one instance of the target said of itself: counters since its start, gauges as they were. None: not told.
 
-    `requests` is by "METHOD ROUTE", all statuses together.
+    `requests` is by "METHOD ROUTE", all statuses together. `busy_s` is how long its requests were served, all added up;
+    `slots` how many it serves at a time; `refused` how many it turned away for being full, `store_failures` those that
+    failed for its store. `workers_cpu_s` is the CPU time of each of its processes by its number. `backlog` connections,
+    of `backlog_limit`, wait to be accepted, `overflows` were dropped since too many did; `queue` requests wait in a
+    load balancer. `files` are open of `files_limit`; `oom_kills` processes were killed for want of memory. Its machine
+    has `machine_cores` cores, idle for `machine_idle_s`, and robbed by its host of `machine_stolen_s`; `is_here`: that
+    is the master's machine, of which there is a record already.
     """
 
     instance: str
@@ -154,6 +183,23 @@ class TargetSecond:
     throttled: int | None = None
     memory_bytes: float | None = None
     memory_limit_bytes: float | None = None
+    oom_kills: int | None = None
+    busy_s: float | None = None
+    slots: int | None = None
+    refused: int | None = None
+    store_failures: int | None = None
+    workers_cpu_s: dict[str, float] | None = None
+    backlog: int | None = None
+    backlog_limit: int | None = None
+    overflows: int | None = None
+    queue: float | None = None
+    files: int | None = None
+    files_limit: int | None = None
+    machine_cores: int | None = None
+    machine_idle_s: float | None = None
+    machine_stolen_s: float | None = None
+    is_here: bool | None = None
+    name: str = ""  # by which its answers call it, `X-Instance`
 
 
 @dataclass(slots=True)
@@ -167,6 +213,7 @@ class Second:
     workers: list[WorkerSecond] = field(default_factory=list)
     target: list[TargetSecond] = field(default_factory=list)
     late: bool = False
+    machine: MachineSecond | None = None
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loadlab.analysis import bottleneck as bottlenecks
 from loadlab.analysis import capacity as capacities
 from loadlab.analysis import ceiling, drift, headroom, health, reliability, stages, validity, verdict
 from loadlab.analysis import promises as promised
@@ -11,7 +12,7 @@ from loadlab.analysis.evidence import Evidence
 from loadlab.analysis.fleet import workers_most
 from loadlab.analysis.loads import Loads, tallied
 from loadlab.analysis.recording import Recording, Run
-from loadlab.analysis.slo import Slo, parse
+from loadlab.analysis.slo import Outcome, Slo, parse
 from loadlab.analysis.stages import Held, Seconds
 from loadlab.analysis.summary import Level, Stage, Summary
 from loadlab.analysis.timeline import Timeline, columns
@@ -44,6 +45,10 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
     calibration = ceiling.measure(evidence, measured)
     judged_stages = _stages(promises, evidence, loads, is_search=search is not None)
     line = calibration.sentence.rstrip(".") if calibration else verdict.load_line(measured, _users(held, timeline))
+    broke = capacities.first_broken(search, timeline.length)
+    hardest = (broke,) if broke else window if search else _hardest(judged_stages, window)
+    limiting = bottlenecks.find(evidence, loads, hardest, promises)
+    answer = capacities.with_cause(answer, limiting)
     sentence = answer.sentence if answer else None
     return Summary(
         run=run.id,
@@ -68,7 +73,17 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
         capacity=answer,
         calibration=calibration,
         headroom=headroom.headroom(run, [one.load for one in judged_stages] or [measured], ceiling.rates_of(evidence)),
+        bottleneck=limiting,
     )
+
+
+def _hardest(held_stages: Sequence[Stage], window: Seconds) -> Seconds:
+    """Return the seconds in which to look for a bottleneck: the first stage that broke a promise, else the largest."""
+    if len(held_stages) < 2:
+        return window
+    broken = [one for one in held_stages if any(result.outcome == Outcome.FAIL for result in one.slos)]
+    chosen = broken[0] if broken else max(held_stages, key=lambda one: one.users)
+    return (range(int(chosen.load.start_s), int(chosen.load.end_s)),)
 
 
 def _users(held: Sequence[Held], timeline: Timeline) -> int:

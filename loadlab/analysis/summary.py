@@ -67,6 +67,7 @@ class PhaseTimes:
     app_mean_ms: float | None
     db_mean_ms: float | None
     instances: dict[str, int] = field(default_factory=dict)
+    instances_wait_ms: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +253,44 @@ class Drift:
     memory_last_bytes: float | None
 
 
+class Limit(StrEnum):
+    """How near its limit is something that can give out?"""
+
+    LIMITING = "limiting"  # at it: that is what keeps the target, or the measurement, from more
+    NEAR = "near"  # not at it, but the next to be, or it follows from something else that is
+    NOT = "not"
+    UNKNOWN = "unknown"  # nothing was told of it
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that can give out. `score` is how near its limit it is, from 0 to 1; None where that cannot be said.
+
+    `evidence` are sentences with figures, `advice` says what to do about it. docs/metrics.md has the codes.
+    """
+
+    code: str
+    name: str
+    level: Limit
+    score: float | None
+    evidence: tuple[str, ...]
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bottleneck:
+    """What gave out first between `start_s` and `end_s`, or would: `first` is its name, None where none can be named.
+
+    `sentence` says it to people; `findings` are all that was looked at, the nearest to its limit first.
+    """
+
+    first: str | None
+    sentence: str
+    findings: tuple[Finding, ...]
+    start_s: float
+    end_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class CapacityStep:
     """A step of the search for the capacity: so many users, held and judged. Figures are of its window, None without.
@@ -347,3 +386,4 @@ class Summary:
     format: int = 1
     calibration: Calibration | None = None  # of a run that is one
     headroom: Headroom | None = None
+    bottleneck: Bottleneck | None = None

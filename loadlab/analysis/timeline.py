@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from loadlab.analysis.recording import Cell, Second, TargetSecond, WorkerSecond
+from loadlab.analysis.recording import Cell, MachineSecond, Second, TargetSecond, WorkerSecond
 
 Floats: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]
@@ -32,6 +32,7 @@ class WorkerColumns:
     lag_max_us: Counts
     rss_bytes: Counts
     clock_offset_s: Floats
+    files: Counts
     lags: list[tuple[int, str]] = field(default_factory=list)  # the second, and the text of its histogram
 
 
@@ -49,6 +50,7 @@ class Timeline:
     cells: dict[Key, list[tuple[int, Cell]]]
     workers: dict[int, WorkerColumns]
     target: dict[str, list[tuple[int, TargetSecond]]]  # from -1, a look before the run, to `length` or later
+    machine: dict[int, MachineSecond] = field(default_factory=dict)
 
 
 def columns(seconds: Iterable[Second]) -> Timeline:
@@ -89,6 +91,8 @@ def _add(made: Timeline, second: Second) -> None:
     t = second.t
     made.users[t] += second.users
     made.target_users[t] = max(made.target_users[t], second.target_users)
+    if second.machine is not None:
+        made.machine[t] = second.machine
     for cell in second.cells:
         ok, failed = cell.ok.n if cell.ok else 0, cell.failed.n if cell.failed else 0
         made.answers[t] += ok + failed
@@ -130,6 +134,7 @@ def _no_worker(worker: int, length: int) -> WorkerColumns:
         lag_max_us=_ints(length),
         rss_bytes=_ints(length),
         clock_offset_s=np.zeros(length),
+        files=_ints(length),
     )
 
 
@@ -149,6 +154,7 @@ def _add_worker(column: WorkerColumns, t: int, line: WorkerSecond) -> None:
     column.throttled[t] += line.throttled
     column.lag_max_us[t] = max(column.lag_max_us[t], line.lag_max_us)
     column.rss_bytes[t] = max(column.rss_bytes[t], line.rss_bytes)
+    column.files[t] = max(column.files[t], line.files)
     if abs(line.clock_offset_s) > abs(column.clock_offset_s[t]):
         column.clock_offset_s[t] = line.clock_offset_s
     if line.lag:

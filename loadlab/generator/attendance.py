@@ -46,7 +46,8 @@ class Attendance:
             self._met.add(worker)
             who = report["who"]
             text = f"worker {worker} takes part (process {who['pid']} on {who['host']})"
-            self._tell(EventKind.WORKER_JOINED, text, worker, id=name, host=str(who["host"]), pid=int(who["pid"]))
+            numbers = {key: int(who[key]) for key in ("pid", "booted", "files_limit") if key in who}
+            self._tell(EventKind.WORKER_JOINED, text, worker, id=name, host=str(who["host"]), **numbers)
         for note in report["notes"]:
             self._tell(EventKind.WORKER_SILENCED, f"worker {worker} {note}", worker)
 

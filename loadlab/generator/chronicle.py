@@ -11,17 +11,16 @@ import gevent
 from gevent.event import Event as Flag
 from locust.runners import STATE_MISSING, MasterRunner
 
-from loadlab.analysis.recording import Event, EventKind, Run, Second, Status, TargetSecond
+from loadlab.analysis.recording import Event, EventKind, MachineSecond, Run, Second, Status, TargetSecond
 from loadlab.analysis.search import Search
 from loadlab.generator import live, searching
 from loadlab.generator.attendance import Attendance
 from loadlab.generator.collector import Collector
 from loadlab.generator.live import Live
+from loadlab.generator.machine import Machine
 from loadlab.generator.target import Target
 from loadlab.plan import RunPlan
 from loadlab.runfolder import RunFolder
-
-LOOKS_IN_VAIN = 3  # a target without a metrics page is not asked for it for ever
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +40,8 @@ class Chronicle:
         self._zero = time.perf_counter()
         self._target: Target | None = None
         self._scrapes: dict[int, list[TargetSecond]] = {}
+        self._machine = Machine()
+        self._machine_seconds: dict[int, MachineSecond] = {}
         self._wanted: dict[int, int] = {}
         self._stage_users: int | None = None
         self._stages = 0
@@ -96,17 +97,20 @@ class Chronicle:
             self._stage_users = users
             self.tell(EventKind.STAGE_STARTED, f"stage {self._stages}: {users} users", at=now, users=users)
 
-    def look_at_target(self) -> None:
-        """Read the target's own figures each second, as long as it has any."""
-        in_vain, has_told = 0, False
-        while self.run.status is Status.RUNNING and self._target is not None and in_vain < LOOKS_IN_VAIN:
+    def look_beside(self) -> None:
+        """Each second look at the machine, and ask the target for its own figures as long as it has any."""
+        self._machine.sample()
+        while self.run.status is Status.RUNNING and self._target is not None:
             now = self.now()
             gevent.sleep(int(now) + 1 - now)
-            t = int(self.now())
-            seen = self._target.look()
-            if seen:
-                self._scrapes[t], has_told = seen, True
-            in_vain = 0 if has_told else in_vain + 1
+            sample = self._machine.sample()
+            if sample is not None:
+                self._machine_seconds[int(self.now()) - 1] = sample
+            if not self._target.is_silent:
+                self._target.ask(self._note_target)
+
+    def _note_target(self, told: TargetSecond) -> None:
+        self._scrapes.setdefault(int(self.now()), []).append(told)
 
     def drain(self, by: str) -> None:
         """Note that the users were told to stop: what is still on its way comes in."""
@@ -187,6 +191,7 @@ class Chronicle:
             else:
                 second.target_users = self._wanted.pop(second.t, 0)
                 second.target = self._scrapes.pop(second.t, [])
+                second.machine = self._machine_seconds.pop(second.t, None)
             self.folder.append_second(second)
             self._live.add(second)
             if self._search is not None and not second.late:

@@ -233,7 +233,7 @@ class Conductor:
         for client in self.runner.clients.all:
             self.invite(client.id)
         self.runner.greenlet.spawn(self._follow, chronicle)
-        self.runner.greenlet.spawn(chronicle.look_at_target)
+        self.runner.greenlet.spawn(chronicle.look_beside)
         if self._stopped_by is not None:  # meanwhile
             self.runner.greenlet.spawn(self.runner.stop)
 

@@ -25,6 +25,7 @@ def place() -> dict[str, Any]:
             "cpu": _cpu_model(),
             "cores": os.cpu_count(),
             "memory_bytes": psutil.virtual_memory().total,
+            "booted": int(psutil.boot_time()),
             "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
             **({"engine": engine} if (engine := os.environ.get("LAB_ENGINE")) else {}),
         },

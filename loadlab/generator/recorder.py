@@ -68,7 +68,7 @@ class Phases:
 
     `timed` requests have a time of sending and of waiting for the first byte; `connects` connections were made, which
     is in no request's own time, and `reconnects` of them in place of one that was found closed. `app` and `db` are the
-    counts and times by `Server-Timing`, `instances` the answers of each `X-Instance`.
+    counts and times by `Server-Timing`, `instances` the answers of each `X-Instance` and how long they were waited for.
     """
 
     __slots__ = (
@@ -90,7 +90,7 @@ class Phases:
         self.send_s = self.wait_s = self.connect_s = 0.0
         self.timed = self.connects = self.connect_max_us = self.reconnects = 0
         self.app = self.app_us = self.db = self.db_us = 0
-        self.instances: dict[str, int] = {}
+        self.instances: dict[str, list[float]] = {}
 
     def add(self, response: Any) -> None:
         """Add a request, by what http.response.LeanResponse tells of it."""
@@ -107,9 +107,13 @@ class Phases:
 
     def packed(self) -> dict[str, Any]:
         """Return it as a dictionary of recording.Phases' fields."""
-        names = ("timed", "connects", "connect_max_us", "reconnects", "app", "app_us", "db", "db_us", "instances")
+        names = ("timed", "connects", "connect_max_us", "reconnects", "app", "app_us", "db", "db_us")
         whole = {"send_us": self.send_s, "wait_us": self.wait_s, "connect_us": self.connect_s}
-        return {name: getattr(self, name) for name in names} | {k: int(s * 1e6) for k, s in whole.items()}
+        told = {name: getattr(self, name) for name in names} | {k: int(s * 1e6) for k, s in whole.items()}
+        return told | {
+            "instances": {name: count for name, (count, _) in self.instances.items()},
+            "instances_us": {name: int(wait_s * 1e6) for name, (_, wait_s) in self.instances.items()},
+        }
 
     def _add_connecting(self, response: Any) -> None:
         connect_s = response.connect_s
@@ -126,8 +130,13 @@ class Phases:
         instance = response.header("x-instance")
         if instance is not None:
             instance = _plain(instance)
-            if instance in self.instances or len(self.instances) < MOST_INSTANCES:
-                self.instances[instance] = self.instances.get(instance, 0) + 1
+            own = self.instances.get(instance)
+            if own is None:
+                if len(self.instances) >= MOST_INSTANCES:
+                    return
+                own = self.instances[instance] = [0, 0.0]
+            own[0] += 1
+            own[1] += response.first_byte - response.sent
 
     def _add_server_timing(self, text: str) -> None:
         """Add what a server says that it took itself (W3C Server Timing): the metrics app and db, in ms."""

@@ -9,22 +9,25 @@ import re
 import socket
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import gevent
+import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from loadlab.analysis.recording import TargetSecond
 
 ANSWER_S = 0.9
+PATIENT_S = 5.0  # during a run: a target that is overloaded, of which one would like to know why, answers late
+LOOKS_IN_VAIN = 3  # a target without a metrics page is not asked for it for ever
 MOST_BYTES = 4_000_000
 RESOLVE_EVERY_S = 5.0
 BY_NAME = "dns+"  # before a page's URL: it is asked at each address of its name, whose replicas it is
 ROUTE_LABELS = ("route", "path", "handler", "endpoint", "uri", "url_rule")
-# Field of TargetSecond: the samples that tell it, the best first.
+# Field of TargetSecond: the samples that tell it, the best first. Those of a name are added up, whatever their labels.
 NAMES: dict[str, tuple[str, ...]] = {
     "in_flight": ("requests_in_flight", "requests_inprogress", "in_flight_requests", "requests_active"),
     "cpu_s": ("container_cpu_seconds_total", "container_cpu_usage_seconds_total", "process_cpu_seconds_total"),
@@ -33,10 +36,30 @@ NAMES: dict[str, tuple[str, ...]] = {
     "throttled": ("container_cpu_throttled_periods_total", "container_cpu_cfs_throttled_periods_total"),
     "memory_bytes": ("container_memory_bytes", "container_memory_working_set_bytes", "process_resident_memory_bytes"),
     "memory_limit_bytes": ("container_memory_limit_bytes", "container_spec_memory_limit_bytes"),
+    "oom_kills": ("container_oom_events_total",),
+    "busy_s": ("request_duration_seconds_sum", "requests_duration_seconds_sum", "http_server_requests_seconds_sum"),
+    "slots": ("request_slots",),
+    "refused": ("requests_refused_total",),
+    "store_failures": ("store_failures_total",),
+    "backlog": ("listen_backlog",),
+    "backlog_limit": ("listen_backlog_limit",),
+    "overflows": ("node_netstat_TcpExt_ListenOverflows",),
+    "queue": ("haproxy_backend_current_queue",),
+    "files": ("process_open_fds",),
+    "files_limit": ("process_max_fds",),
+    "machine_cores": ("machine_cpu_cores",),
 }
-WHOLE = ("periods", "throttled")
+WORKER_CPU = "worker_cpu_seconds_total"  # by `worker`
+NODE_CPU, BOOTED = "node_cpu_seconds_total", "node_boot_time_seconds"
+IDLE_MODES, STOLEN_MODE = ("idle", "iowait"), "steal"
+WHOLE = (
+    *("periods", "throttled", "oom_kills", "slots", "refused", "store_failures", "backlog", "backlog_limit"),
+    *("overflows", "files", "files_limit", "machine_cores"),
+)
 LIMITS = ("cpu_limit", "memory_limit_bytes")  # cAdvisor says 0 where there is none
-_KNOWN = (re.escape(name.removesuffix("_total")) for names in NAMES.values() for name in names)
+SAME_BOOT_S = 2.0  # the time of a boot is reckoned from the time of day, and moves when that is set
+_OTHERS = (WORKER_CPU, NODE_CPU, BOOTED)
+_KNOWN = (re.escape(name.removesuffix("_total")) for names in (*NAMES.values(), _OTHERS) for name in names)
 _TELLING = re.compile("|".join((*_KNOWN, r"requests?(?:_total)?\b")))
 _straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # past any proxy
 
@@ -64,20 +87,48 @@ class Target:
         self._host = host if not given else ""
         self._found: tuple[Page, ...] = ()
         self._resolved_at = float("-inf")
+        self._open: set[Page] = set()
+        self._asked = 0
+        self._has_told = False
+
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether it was asked some times and never said anything."""
+        return self._asked >= LOOKS_IN_VAIN and not self._has_told and not self._open
 
     def look(self) -> list[TargetSecond]:
         """Return what each instance says of itself now; those that do not answer within 0.9 s are left out."""
+        asked = [gevent.spawn(_ask, page) for page in self._pages()]
+        gevent.joinall(asked, timeout=2 * ANSWER_S)
+        return [answer.value for answer in asked if answer.value is not None]
+
+    def ask(self, tell: Callable[[TargetSecond], None]) -> None:
+        """Ask each instance that owes no answer; what it says within 5 s is told when it comes. Does not wait."""
+        self._asked += 1
+        for page in self._pages():
+            if page not in self._open:
+                self._open.add(page)
+                gevent.spawn(self._ask, page, tell)
+
+    def _ask(self, page: Page, tell: Callable[[TargetSecond], None]) -> None:
+        try:
+            said = _ask(page, PATIENT_S)
+        finally:
+            self._open.discard(page)
+        if said is not None:
+            self._has_told = True
+            tell(said)
+
+    def _pages(self) -> tuple[Page, ...]:
         if time.monotonic() - self._resolved_at > RESOLVE_EVERY_S:
             by_name = [page for url in self._names for page in _at_each_address(url)]
             self._found = (*self._fixed, *by_name, *_pages(self._host))
             self._resolved_at = time.monotonic()
-        asked = [gevent.spawn(_ask, page) for page in self._found]
-        gevent.joinall(asked, timeout=2 * ANSWER_S)
-        return [answer.value for answer in asked if answer.value is not None]
+        return self._found
 
 
-def read(instance: str, text: str) -> TargetSecond:
-    """Read a metrics page.
+def read(instance: str, text: str, name: str = "") -> TargetSecond:
+    """Read a metrics page; `name` is what the answer calls its instance.
 
     Raises:
         ValueError: it is not one, or tells nothing of use.
@@ -96,7 +147,30 @@ def read(instance: str, text: str) -> TargetSecond:
         setattr(second, field, int(value) if value is not None and field in WHOLE else value)
     if second == TargetSecond(instance):
         raise ValueError("nothing that is known here")
+    second.name = name
+    second.workers_cpu_s = _by_label(samples, WORKER_CPU, "worker") or None
+    _read_machine(second, samples)
     return second
+
+
+def _read_machine(second: TargetSecond, samples: Sequence[Sample]) -> None:
+    """Note whether the instance is on this machine; of any other, what became of its CPU time."""
+    booted = _first({sample.name: sample.value for sample in samples}, (BOOTED,))
+    second.is_here = None if booted is None else abs(booted - psutil.boot_time()) <= SAME_BOOT_S
+    modes = _by_label(samples, NODE_CPU, "mode")
+    if modes and not second.is_here:
+        second.machine_idle_s = sum(modes.get(mode, 0.0) for mode in IDLE_MODES)
+        second.machine_stolen_s = modes.get(STOLEN_MODE, 0.0)
+
+
+def _by_label(samples: Iterable[Sample], name: str, label: str) -> dict[str, float]:
+    """Add up the samples of a name by one of their labels, to the ms."""
+    found: dict[str, float] = {}
+    for sample in samples:
+        if (sample.name == name or sample.name.endswith(f"_{name}")) and label in sample.labels:
+            key = str(sample.labels[label])
+            found[key] = round(found.get(key, 0.0) + sample.value, 3)
+    return found
 
 
 def _first(totals: dict[str, float], names: tuple[str, ...]) -> float | None:
@@ -147,11 +221,12 @@ def _at_each_address(url: str) -> Iterator[Page]:
         yield Page(urlunsplit(("http", f"{literal}:{port}", parts.path, parts.query, "")), parts.netloc)
 
 
-def _ask(page: Page) -> TargetSecond | None:
+def _ask(page: Page, within_s: float = ANSWER_S) -> TargetSecond | None:
     try:
         request = urllib.request.Request(page.url, headers={"Host": page.host} if page.host else {})
-        with gevent.Timeout(ANSWER_S), _straight.open(request, timeout=ANSWER_S) as response:
+        with gevent.Timeout(within_s), _straight.open(request, timeout=within_s) as response:
             text = response.read(MOST_BYTES + 1)
-        return read(page.instance, text.decode()) if len(text) <= MOST_BYTES else None
+            name = response.headers.get("X-Instance") or ""
+        return read(page.instance, text.decode(), name) if len(text) <= MOST_BYTES else None
     except (Exception, gevent.Timeout):  # whatever it may answer, and a parser raise: then it does not tell
         return None

@@ -110,6 +110,19 @@ TERMS: dict[str, Term] = {
     "server-timing": Term(
         "Server-Timing", "The header by which a target says how long it took itself (app), and its store (db), in ms."
     ),
+    "instance-answers": Term("answers", "How many answers an instance gave, by their X-Instance."),
+    "instance-wait": Term(
+        "waited", "How long the first byte of an instance's answers was waited for, on average, in ms."
+    ),
+    "cause": Term("cause", "Something that can give out: of the generator, of the target, or between them."),
+    "limit": Term(
+        "level",
+        "At its limit: it keeps the rest from more. Near: next, or it follows from what is. Not told: nobody can say.",
+    ),
+    "score": Term("score", "How near its limit a cause is, in %: which part of it was used."),
+    "evidence": Term(
+        "evidence", "The figures that were recorded, of the stage that broke a promise, else of the window."
+    ),
     "connecting": Term(
         "connections",
         "The making of a connection, in ms: before the request, and in no response time. A server may close one that "

@@ -20,6 +20,7 @@ from loadlab.report.plots import Chart, TimeAxis, is_first_join, mark_kind
 
 SECTIONS = (
     ("capacity", "Capacity"),
+    ("bottleneck", "Bottleneck"),
     *(("promises", "Promises"), ("figures", "Key figures"), ("load", "Over time"), ("times", "Response times")),
     *(("endpoints", "Endpoints"), ("stages", "Stages"), ("workers", "Workers"), ("target", "Target")),
     *(("events", "Events"), ("reliability", "Reliability"), ("accounting", "Accounting"), ("about", "About")),
@@ -73,9 +74,10 @@ def page(recording: Recording, summary: Summary) -> bytes:
 
 def _absent(summary: Summary) -> set[str]:
     """Return the sections that a run does not have. The steps of a search are told with its capacity."""
+    absent = set() if summary.bottleneck else {"bottleneck"}
     if summary.capacity:
-        return {"stages"}
-    return {"capacity"} if summary.stages else {"capacity", "stages"}
+        return absent | {"stages"}
+    return absent | ({"capacity"} if summary.stages else {"capacity", "stages"})
 
 
 def _promises(run: Run) -> list[slo.Slo]:

@@ -175,6 +175,8 @@ def _facts(summary: Summary, report: str) -> Table:
     users = words.many(reading.users(summary), "user")
     grid.add_row("load", f"{users}, {words.number(window.throughput_rps)} requests/s, measured for {lasted}")
     grid.add_row("workers", Text(_workers(summary.workers)))
+    if summary.bottleneck:
+        grid.add_row("bottleneck", Text(words.plain(summary.bottleneck.sentence)))
     if summary.headroom:
         grid.add_row("headroom", Text(words.plain(summary.headroom.sentence)))
     for reservation in summary.calibration.reservations if summary.calibration else ():

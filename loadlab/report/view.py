@@ -10,10 +10,13 @@ from typing import Any
 from loadlab.analysis.recording import Run
 from loadlab.analysis.slo import Outcome, SloError, parse
 from loadlab.analysis.summary import (
+    Bottleneck,
     Drift,
+    Finding,
     Headroom,
     Interval,
     Level,
+    Limit,
     PhaseTimes,
     Reliability,
     SloResult,
@@ -35,6 +38,12 @@ OUTCOMES = {
 }
 VOID = ("void", "void", "∅")
 FATES = {"stayed": "valid", "left": "plain", "lost": "fail"}
+LIMITS = {
+    Limit.LIMITING: ("at its limit", "fail"),
+    Limit.NEAR: ("near", "undecided"),
+    Limit.NOT: ("not near", "valid"),
+    Limit.UNKNOWN: ("not told", "plain"),
+}
 SHOWN_RANKS = ("p50", "p95", "p99")
 
 
@@ -76,7 +85,9 @@ def of(summary: Summary, run: Run) -> dict[str, Any]:
         ],
         "fates": FATES,
         "drift": list(_drift(summary.drift)) if summary.drift else [],
+        "bottleneck": _bottleneck(summary.bottleneck) if summary.bottleneck else None,
         "phases": list(_phases(summary.window.phases)) if summary.window.phases else [],
+        "instances": list(_instances(summary.window.phases)) if summary.window.phases else [],
         "reliability": list(_reliability(summary.reliability)),
         "outages": summary.reliability.outages,
         "account": account,
@@ -88,7 +99,7 @@ def of(summary: Summary, run: Run) -> dict[str, Any]:
 def _facts(summary: Summary, run: Run) -> Iterator[str]:
     if summary.name:
         yield summary.run
-    yield time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(run.started or run.created))
+    yield _moment(run.started or run.created)
     yield words.span(summary.totals.end_s - summary.totals.start_s)
     yield words.many(summary.users_max, "user")
     yield words.many(summary.workers_max, "worker")
@@ -175,6 +186,45 @@ def _phases(given: PhaseTimes) -> Iterator[Tile]:
     yield Tile("connecting", "Connections", words.count(given.connects), found_closed)
 
 
+def _instances(given: PhaseTimes) -> Iterator[dict[str, Any]]:
+    """Yield how each of several instances answered, the slowest first."""
+    total, waits = sum(given.instances.values()), given.instances_wait_ms
+    if len(given.instances) > 1:
+        for name in sorted(given.instances, key=lambda one: (-waits.get(one, 0.0), one)):
+            count = given.instances[name]
+            share = 100 * count / total
+            yield {"name": words.plain(name), "answers": count, "share": share, "wait_ms": waits.get(name)}
+
+
+def _bottleneck(given: Bottleneck) -> dict[str, Any]:
+    """Return the sentence, the findings that it speaks of, and the others."""
+    shown = [_finding(one) for one in given.findings if one.level in (Limit.LIMITING, Limit.NEAR)]
+    others = [_finding(one) for one in given.findings if one.level not in (Limit.LIMITING, Limit.NEAR)]
+    word, tone = LIMITS[given.findings[0].level] if given.first and given.findings else ("nothing named", "plain")
+    return {
+        "first": words.plain(given.first) if given.first else "",
+        "word": word,
+        "tone": tone,
+        "sentence": words.plain(given.sentence),
+        "from": words.clock(given.start_s),
+        "to": words.clock(given.end_s),
+        "groups": [group for group in (shown, others) if group],
+        "is_some": bool(shown),
+    }
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    word, tone = LIMITS[one.level]
+    return {
+        "name": one.name,
+        "word": word,
+        "tone": tone,
+        "score": one.score,
+        "evidence": [words.plain(text) for text in one.evidence],
+        "advice": one.advice,
+    }
+
+
 def _reliability(given: Reliability) -> Iterator[Tile]:
     failures = len(given.outages)
     found = words.many(failures, "outage") + (f", {words.span(given.down_s)} in all" if failures else "")
@@ -221,11 +271,17 @@ def about(run: Run) -> Iterator[dict[str, Any]]:
     if run.revision:
         versions["revision"] = run.revision
     yield {"title": "Versions", "rows": rows(versions)}
-    yield {"title": "Machine of the master", "rows": rows(run.machine)}
+    booted = run.machine.get("booted")
+    machine = run.machine | ({"booted": _moment(booted)} if isinstance(booted, int) else {})
+    yield {"title": "Machine of the master", "rows": rows(machine)}
     ends = {"started": run.started, "ended": run.ended}
-    times = {name: time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at)) for name, at in ends.items() if at}
+    times = {name: _moment(at) for name, at in ends.items() if at}
     more = {"status": run.status, "started by": run.started_by, "stopped by": run.stopped_by or words.NOTHING}
     yield {"title": "Run", "rows": rows({"id": run.id, **times, **more, "format": run.format})}
+
+
+def _moment(unix_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(unix_s))
 
 
 def rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -163,6 +163,20 @@ def test_phases_are_those_of_all_cells_together() -> None:
     assert (made.app_mean_ms, made.db_mean_ms) == (1.5, None)
 
 
+def test_waiting_is_told_by_instance() -> None:
+    """Where the answers of a second are all of one instance, what was waited for it is what was waited at all."""
+    told = [
+        Phases(3, 30, 6000, instances={"a": 3}),
+        Phases(3, 30, 8000, instances={"a": 1, "b": 2}, instances_us={"a": 2000, "b": 6000}),
+    ]
+    lines = seconds_of({0: [9] * 3, 1: [7] * 3})
+    for line, phases in zip(lines, told, strict=True):
+        line.cells[0].phases = phases
+    made = tallied(columns(lines), (), (range(2),), 1, ()).load((range(2),)).phases
+    assert made is not None
+    assert made.instances_wait_ms == {"a": 2.0, "b": 3.0}
+
+
 def test_without_a_client_that_tells_there_are_no_phases() -> None:
     """None is "cannot be said": the figures of another client are not those of a fast one."""
     lines = seconds_of({0: [9] * 3})

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import socket
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.cgroup import Usage, read_usage
+from api.machine import Machine, process_cpu_s, read_machine
+from api.server import Server, open_files, overflows, siblings, slots
 from tests.api.conftest import client_call, make_app
-from tests.api.instance import Call, post_item, running
+from tests.api.instance import Call, exchange, post_item, running
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -101,23 +106,126 @@ def test_refusals_over_the_concurrency_limit_are_answered_and_counted(tmp_path: 
     assert value(scrape(call), "api_requests_refused_total") == refused + 1
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("worker_class", "slots"), [("gevent", 3 * 100), ("gthread", 3 * 4)])
+def test_how_full_gunicorn_is(tmp_path: Path, worker_class: str, slots: int) -> None:
+    """What it serves at a time, who may wait, what its workers use and may have open, on which machine."""
+    knobs = {"GUNICORN_WORKERS": "3", "GUNICORN_THREADS": "4", "API_MAX_IN_FLIGHT": "100", "GUNICORN_BACKLOG": "33"}
+    with running(tmp_path, GUNICORN_WORKER_CLASS=worker_class, **knobs) as instance:
+        before = scrape(instance.call)
+        kept = [instance.connect() for _ in range(20)]
+        for connection in kept:
+            exchange(connection, "GET", "/tests")
+        for _ in range(60):
+            instance.call("GET", "/tests")
+        after = scrape(instance.call)
+        pids = {str(pid) for pid in instance.worker_pids()}
+        for connection in kept:
+            connection.close()
+    assert value(after, "api_request_slots") == slots
+    assert (value(after, "api_listen_backlog"), value(after, "api_listen_backlog_limit")) == (0, 33)
+    assert {dict(labels)["worker"] for name, labels in after if name == "api_worker_cpu_seconds_total"} == pids
+    assert value(after, "api_worker_cpu_seconds_total") > value(before, "api_worker_cpu_seconds_total") > 0
+    assert value(after, "process_max_fds") == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert value(after, "process_open_fds") >= value(before, "process_open_fds") + 20 / 3
+    assert value(after, "machine_cpu_cores") == os.cpu_count()
+    assert value(after, "node_boot_time_seconds") == pytest.approx(psutil.boot_time(), abs=2)
+    assert value(after, "node_cpu_seconds_total", mode="idle") >= value(before, "node_cpu_seconds_total", mode="idle")
+    assert value(after, "node_netstat_TcpExt_ListenOverflows") >= 0
+
+
+def test_connections_that_wait_are_counted(tmp_path: Path) -> None:
+    """A listener that accepts nobody has them all waiting; beyond its backlog the kernel drops and counts them."""
+    with socket.create_server(("127.0.0.1", 0), backlog=3) as listener:
+        server = Server(1, lambda: [listener])
+        assert server.backlog() == (0, 3)
+        before = overflows()
+        waiting = [socket.create_connection(listener.getsockname()) for _ in range(3)]
+        assert server.backlog() == (3, 3)
+        late = [socket.socket() for _ in range(3)]
+        for one in late:
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        time.sleep(0.1)
+        after = overflows()
+        assert before is not None
+        assert after is not None
+        assert after > before
+        for one in (*waiting, *late):
+            one.close()
+    path = str(tmp_path / "listener")
+    with socket.socket(socket.AF_UNIX) as local:
+        local.bind(path)
+        local.listen()
+        assert Server(1, lambda: [local]).backlog() is None
+        assert Server(1, list).backlog() is None
+
+
+STAT = "cpu  100 50 25 400 20 1 2 3 9 9\ncpu0 1 2\ncpu1 3 4\nintr 5 6\nbtime 1700000000\n"
+
+
+def test_the_machine_is_read_from_the_kernels_words(tmp_path: Path) -> None:
+    """Cores, CPU time by mode and the time of the boot; nothing where there is no such file."""
+    stat = tmp_path / "stat"
+    stat.write_text(STAT)
+    ticks = os.sysconf("SC_CLK_TCK")
+    machine = read_machine(stat)
+    modes = {"user": 100, "nice": 50, "system": 25, "idle": 400, "iowait": 20, "irq": 1, "softirq": 2, "steal": 3}
+    assert (machine.cores, machine.booted) == (2, 1_700_000_000)
+    assert machine.cpu_s == {mode: count / ticks for mode, count in modes.items()}
+    assert read_machine(tmp_path / "none") == Machine()
+
+
+def test_a_process_is_read_whatever_its_name(tmp_path: Path) -> None:
+    """Its CPU time is the sum of two fields, counted from behind a name that may hold anything."""
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "stat").write_text("7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0\n")
+    assert process_cpu_s(7, tmp_path) == 200 / os.sysconf("SC_CLK_TCK")
+    assert process_cpu_s(8, tmp_path) is None
+
+
+def test_what_the_kernel_does_not_say_is_left_out(tmp_path: Path) -> None:
+    """An old kernel lists no children and counts no overflows; a process that is gone has no open files."""
+    assert siblings(tmp_path) == [os.getpid()]
+    assert overflows(tmp_path / "none") is None
+    (tmp_path / "netstat").write_text("TcpExt: SyncookiesSent\nTcpExt: 4\nIpExt: InNoRoutes\nIpExt: 1\n")
+    assert overflows(tmp_path / "netstat") is None
+    assert open_files([1], tmp_path) is None
+    (tmp_path / "1" / "fd").mkdir(parents=True)
+    for name in ("0", "1", "2"):
+        (tmp_path / "1" / "fd" / name).touch()
+    assert open_files([1, 2], tmp_path) is not None
+
+
+@pytest.mark.parametrize(
+    ("workers", "threads", "most", "expected"), [(3, None, 512, 1536), (3, 4, 512, 12), (2, 600, 512, 1024)]
+)
+def test_how_many_requests_are_served_at_a_time(workers: int, threads: int | None, most: int, expected: int) -> None:
+    """A thread serves one; gevent's greenlets as many as the concurrency limit lets in."""
+    assert slots(workers, threads, most) == expected
+
+
 V2 = {
     "cpu.stat": "usage_usec 2500000\nuser_usec 1\nsystem_usec 1\nnr_periods 50\n"
     "nr_throttled 7\nthrottled_usec 300000\n",
     "cpu.max": "150000 100000\n",
-    "memory.current": "1048576\n",
+    "memory.current": "1150976\n",
+    "memory.stat": "anon 7\ninactive_file 102400\nactive_file 9\n",
     "memory.max": "2097152\n",
+    "memory.events": "low 0\nhigh 0\nmax 12\noom 1\noom_kill 3\n",
 }
 V1 = {
     "cpu/cpu.stat": "nr_periods 50\nnr_throttled 7\nthrottled_time 300000000\n",
     "cpu/cpu.cfs_quota_us": "150000\n",
     "cpu/cpu.cfs_period_us": "100000\n",
     "cpuacct/cpuacct.usage": "2500000000\n",
-    "memory/memory.usage_in_bytes": "1048576\n",
+    "memory/memory.usage_in_bytes": "1150976\n",
+    "memory/memory.stat": "inactive_file 5\ntotal_inactive_file 102400\n",
+    "memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",
     "memory/memory.limit_in_bytes": "2097152\n",
 }
-ALL = Usage(2.5, 1.5, 50, 7, 0.3, 1048576, 2097152)
-NO_LIMIT = Usage(2.5, None, 50, 7, 0.3, 1048576, None)
+ALL = Usage(2.5, 1.5, 50, 7, 0.3, 1048576, 2097152, 3)
+NO_LIMIT = Usage(2.5, None, 50, 7, 0.3, 1048576, None, 3)
 CGROUPS = [
     ("v2", V2, "0::/\n", ALL),
     ("v2 without limits", V2 | {"cpu.max": "max 100000\n", "memory.max": "max\n"}, "0::/\n", NO_LIMIT),
@@ -153,5 +261,5 @@ def test_cgroup_figures(tmp_path: Path, files: dict[str, str], membership: str, 
     usage = read_usage(root, tmp_path / "self")
     assert usage.cpu_s == pytest.approx(expected.cpu_s)
     assert usage.throttled_s == pytest.approx(expected.throttled_s)
-    exact = ("cpu_limit_cores", "periods", "throttled_periods", "memory_bytes", "memory_limit_bytes")
+    exact = ("cpu_limit_cores", "periods", "throttled_periods", "memory_bytes", "memory_limit_bytes", "oom_kills")
     assert [getattr(usage, name) for name in exact] == [getattr(expected, name) for name in exact]

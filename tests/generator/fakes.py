@@ -75,7 +75,7 @@ def report(number: int, through: int, *seconds: list[Any], run: str = "run", **c
         "in_flight": 0.0,
         "health": health,
         "clock_offset_s": 0.0,
-        "who": {"host": "here", "pid": 7},
+        "who": {"host": "here", "pid": 7, "booted": 5, "files_limit": 1024},
         "notes": [],
         "counters": {**counters, "busy_s": 0.0, "killed_busy_s": 0.0},
     } | changes

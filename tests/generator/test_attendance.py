@@ -63,7 +63,7 @@ def test_a_worker_joins_once() -> None:
     assert roll.news() == []
     roll.hear(1, 0)
     roll.hear(1, 1)
-    assert roll.news() == [(JOINED, 1, {"id": "w1", "host": "here", "pid": 7})]
+    assert roll.news() == [(JOINED, 1, {"id": "w1", "host": "here", "pid": 7, "booted": 5, "files_limit": 1024})]
 
 
 def test_while_all_are_there_nothing_is_told() -> None:

@@ -7,14 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import gevent
 import pytest
 from locust.env import Environment
 from locust.runners import STATE_MISSING, STATE_RUNNING, MasterRunner
 
-from loadlab.analysis.recording import Event, EventKind, Run, Second, Status, TargetSecond
+from loadlab.analysis.recording import Event, EventKind, MachineSecond, Run, Second, Status, TargetSecond
 from loadlab.generator import chronicle as module
-from loadlab.generator.chronicle import LOOKS_IN_VAIN, Chronicle
+from loadlab.generator.chronicle import Chronicle
 from loadlab.generator.target import Target
 from loadlab.plan import RunPlan
 from loadlab.runfolder import RunFolder
@@ -129,6 +128,7 @@ def test_a_second_has_its_users_and_what_the_target_said(opened: Open) -> None:
     book.look(0.1, 0, 5)
     book.look(0.9, 4, 8)
     book.chronicle._scrapes[1] = [TargetSecond("api:80", in_flight=3)]
+    book.chronicle._machine_seconds[1] = MachineSecond(0.75, 0.1)
     for worker in (1, 2):
         book.hear(worker, 0, [0, [cell(ok={5: worker})]], users=worker)
     book.look(1.1, 8, 8)
@@ -138,6 +138,7 @@ def test_a_second_has_its_users_and_what_the_target_said(opened: Open) -> None:
     one, two = book.seconds()
     assert (one.t, one.users, one.target_users, one.target) == (0, 3, 8, [])
     assert (two.t, two.users, two.target_users, two.target) == (1, 8, 8, [TargetSecond("api:80", in_flight=3)])
+    assert (one.machine, two.machine) == (None, MachineSecond(0.75, 0.1))
     assert [times.n for times in (one.cells[0].ok,) if times] == [3]
 
 
@@ -267,63 +268,64 @@ def test_who_was_not_invited_is_not_heard(opened: Open) -> None:
     assert 9 not in book.chronicle.collector.books
 
 
-class Scrapes:
-    """Lets a chronicle look at its target, each second lasting no time."""
+class Beside:
+    """Lets a chronicle look at its target and its machine, each second lasting no time."""
 
-    def __init__(self, book: Book, monkeypatch: pytest.MonkeyPatch, answers: list[bool]) -> None:
+    def __init__(self, book: Book, monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
         self.book = book
-        self.looks = 0
-        self._answers = answers
-        self._sleep = gevent.sleep
+        self.asked: list[float] = []
+        self._left = seconds
         monkeypatch.setattr(module, "gevent", SimpleNamespace(sleep=self._pass))
-        book.target.look = self._look
+        book.target.is_silent = False
+        book.target.ask = self._ask
+        book.chronicle._machine = cast(Any, SimpleNamespace(sample=self._sample))
 
     def _pass(self, seconds: float) -> None:
         self.book.clock.now += seconds
-
-    def _look(self) -> list[TargetSecond]:
-        self.looks += 1
-        self.book.clock.now += 0.3
-        if self.looks > len(self._answers):
+        self._left -= 1
+        if not self._left:
             self.book.chronicle.run.status = Status.DRAINING
-            return []
-        return [TargetSecond("api:80", in_flight=self.looks)] if self._answers[self.looks - 1] else []
+
+    def _sample(self) -> MachineSecond:
+        return MachineSecond(self.book.chronicle.now() / 10)
+
+    def _ask(self, tell: Callable[[TargetSecond], None]) -> None:
+        self.asked.append(round(self.book.chronicle.now(), 3))
+        self.book.clock.now += 0.3
+        tell(TargetSecond("api:80", in_flight=len(self.asked)))
 
 
-def test_the_target_is_looked_at_each_second(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the beginning of each, however long a look takes; and no more once the run drains."""
+def test_target_and_machine_are_looked_at_each_second(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the beginning of each; the target is of the second in which it told, the machine of the one that is over."""
     book = opened(1)
     book.begin()
-    scrapes = Scrapes(book, monkeypatch, [True] * 4)
-    book.chronicle.look_at_target()
+    beside = Beside(book, monkeypatch, 4)
+    book.chronicle.look_beside()
+    assert beside.asked == [1, 2, 3, 4]
     assert {t: seen[0].in_flight for t, seen in book.chronicle._scrapes.items()} == {1: 1, 2: 2, 3: 3, 4: 4}
-    assert scrapes.looks == 5
+    busy = {t: round(one.busy, 3) for t, one in book.chronicle._machine_seconds.items()}
+    assert busy == {0: 0.1, 1: 0.2, 2: 0.3, 3: 0.4}
 
 
-def test_a_target_that_tells_nothing_is_not_asked_for_ever(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After some looks in vain it is let be."""
+def test_what_two_instances_told_in_a_second_is_kept(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each tells when it can."""
     book = opened(1)
     book.begin()
-    scrapes = Scrapes(book, monkeypatch, [False] * 50)
-    book.chronicle.look_at_target()
-    assert scrapes.looks == LOOKS_IN_VAIN
+    Beside(book, monkeypatch, 1)
+    told = [TargetSecond("api-1:80", in_flight=1), TargetSecond("api-2:80", in_flight=2)]
+    book.target.ask = lambda tell: [tell(one) for one in told]
+    book.chronicle.look_beside()
+    assert book.chronicle._scrapes == {1: told}
 
 
-def test_a_target_that_is_overloaded_for_a_while_is_asked_on(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has told before: that it does not answer now is what the run is to find out."""
+def test_a_target_that_never_told_anything_is_let_be(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine is looked at all the same."""
     book = opened(1)
     book.begin()
-    answers = [False, True, *[False] * 20, True]
-    scrapes = Scrapes(book, monkeypatch, answers)
-    look = book.target.look
-
-    def look_and_write() -> Any:
-        book.chronicle._scrapes.clear()  # as the seconds are written
-        return look()
-
-    book.target.look = look_and_write
-    book.chronicle.look_at_target()
-    assert scrapes.looks == len(answers) + 1
+    beside = Beside(book, monkeypatch, 3)
+    book.target.is_silent = True
+    book.chronicle.look_beside()
+    assert (beside.asked, len(book.chronicle._machine_seconds)) == ([], 3)
 
 
 def test_how_it_is_going(opened: Open) -> None:

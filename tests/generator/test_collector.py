@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadlab.analysis.histogram import Histogram
-from loadlab.analysis.recording import Second, Times, WorkerCounters
+from loadlab.analysis.recording import Phases, Second, Times, WorkerCounters
 from loadlab.generator.collector import PATIENCE_S, Collector
 from tests.generator.fakes import cell, report
 
@@ -41,6 +41,24 @@ def requests(seconds: list[Second]) -> Counter[Any]:
 def out(of: Collector, now: float, *, everything: bool = False) -> list[int]:
     """Hand out, and return which seconds; late ones are negative (and one more, to tell 0)."""
     return [-second.t - 1 if second.late else second.t for second in of.complete(now, everything=everything)]
+
+
+def test_waiting_by_instance_is_left_out_where_it_can_be_told() -> None:
+    """Of one instance it is the whole; of several, each worker's are added up."""
+    made = Collector(0)
+    one = {"timed": 2, "wait_us": 90, "instances": {"a": 2}, "instances_us": {"a": 90}}
+    two = {"timed": 3, "wait_us": 60, "instances": {"a": 1, "b": 2}, "instances_us": {"a": 10, "b": 50}}
+    ok = [300, 100, 200, {100: 1, 200: 1}]
+    first = [0, [["GET", "/", ok, None, 0, [], {}, one]]]
+    assert made.accept(1, "a", report(1, 1, first, [1, [["GET", "/", ok, None, 0, [], {}, one]]]))
+    assert made.accept(2, "b", report(1, 1, [1, [["GET", "/", ok, None, 0, [], {}, two]]]))
+    told = [second.cells[0].phases for second in made.complete(2.0)]
+    assert told == [
+        Phases(timed=2, wait_us=90, instances={"a": 2}),
+        Phases(timed=5, wait_us=150, instances={"a": 3, "b": 2}, instances_us={"a": 100, "b": 50}),
+    ]
+    assert told[0] is not None
+    assert told[0].waits_us == {"a": 90}
 
 
 def test_workers_are_added_up() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,11 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import gevent
+import psutil
 import pytest
 
 from loadlab.analysis.histogram import Histogram, bucket_of
 from loadlab.generator import health
-from loadlab.generator.health import PROBE_EVERY_S, Health, Quota, whoami
+from loadlab.generator.health import PROBE_EVERY_S, Health, Quota, open_files, whoami
 
 
 def group(root: Path, **files: str) -> Path:
@@ -140,5 +143,17 @@ def test_the_probe_goes_on(probed: Probe) -> None:
 
 
 def test_who_this_is() -> None:
-    """The process, and the host it runs on."""
-    assert whoami() == {"host": os.uname().nodename, "pid": os.getpid()}
+    """The process, the host it runs on, since when that runs, and how many files it may have open."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    where = {"host": os.uname().nodename, "pid": os.getpid()}
+    assert whoami() == where | {"booted": int(psutil.boot_time()), "files_limit": limit}
+
+
+def test_open_files_are_counted(tmp_path: Path) -> None:
+    """Connections among them: each that is made shows, each that is closed does not; none where none can be seen."""
+    before = open_files()
+    with socket.socket(), socket.socket():
+        assert open_files() == before + 2
+    assert open_files() == before > 0
+    assert Health(tmp_path).sample().files >= before
+    assert open_files(tmp_path / "nowhere") == 0

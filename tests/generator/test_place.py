@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from loadlab import __version__
@@ -26,6 +27,7 @@ def test_versions_and_machine(tmp_path: Path) -> None:
     assert told["machine"]["host"] == os.uname().nodename
     assert told["machine"]["cores"] == os.cpu_count()
     assert told["machine"]["memory_bytes"] > 10**8
+    assert told["machine"]["booted"] == int(psutil.boot_time())
     run = Run("r", Status.WAITING, {}, (), 0.0, **told)
     folder = RunFolder(tmp_path)
     folder.write_run(run)

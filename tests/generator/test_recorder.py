@@ -315,6 +315,7 @@ def test_phases_are_added_up() -> None:
         "db": 1,
         "db_us": 1500,
         "instances": {"a": 1, "b": 2},
+        "instances_us": {"a": pytest.approx(20_000, abs=2), "b": pytest.approx(40_000, abs=2)},
     }
     assert sent("lab-report", phases).data == phases
 

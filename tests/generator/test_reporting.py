@@ -152,7 +152,7 @@ def test_each_second_is_reported_soon_after_it_is_over(desk: Desk) -> None:
     assert (second["number"], second["through"]) == (2, 1)
     assert [t for t, _ in second["seconds"]] == [1]
     assert (first["counters"]["recorded"], second["counters"]["recorded"]) == (2, 3)
-    assert (first["users"], set(first["who"])) == (3, {"host", "pid"})
+    assert (first["users"], set(first["who"])) == (3, {"host", "pid", "booted", "files_limit"})
 
 
 def test_users_are_those_of_the_second_that_is_told(desk: Desk) -> None:

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,6 +53,38 @@ container_cpu_throttled_seconds_total 1.5
 container_cpu_limit_cores 0.5
 container_memory_bytes 5e+07
 container_memory_limit_bytes 2.68435456e+08
+container_oom_events_total 1.0
+api_store_failures_total 3.0
+api_request_slots 24.0
+api_worker_cpu_seconds_total{worker="41"} 7.5
+api_worker_cpu_seconds_total{worker="42"} 5.0
+api_listen_backlog 5.0
+api_listen_backlog_limit 64.0
+process_open_fds 61.0
+process_max_fds 65536.0
+# TYPE node_cpu_seconds_total counter
+node_cpu_seconds_total{mode="user"} 100.5
+node_cpu_seconds_total{mode="idle"} 200.25
+node_cpu_seconds_total{mode="iowait"} 4.0
+node_cpu_seconds_total{mode="steal"} 8.0
+machine_cpu_cores 2.0
+node_boot_time_seconds 1.5e+09
+node_netstat_TcpExt_ListenOverflows 6.0
+"""
+HAPROXY = """\
+# TYPE haproxy_backend_current_queue gauge
+haproxy_backend_current_queue{proxy="api"} 7
+haproxy_backend_current_queue{proxy="other"} 2
+# TYPE haproxy_backend_http_requests_total counter
+haproxy_backend_http_requests_total{proxy="api"} 912
+"""
+EXPORTER = """\
+# TYPE node_cpu_seconds_total counter
+node_cpu_seconds_total{cpu="0",mode="idle"} 10.5
+node_cpu_seconds_total{cpu="1",mode="idle"} 20.25
+node_cpu_seconds_total{cpu="0",mode="user"} 7
+node_cpu_seconds_total{cpu="1",mode="steal"} 0.5
+node_netstat_TcpExt_ListenOverflows 3
 """
 CADVISOR = """\
 # TYPE container_cpu_cfs_periods_total counter
@@ -91,7 +124,40 @@ def test_our_own_api_is_understood() -> None:
         throttled=4,
         memory_bytes=5e7,
         memory_limit_bytes=268435456.0,
+        oom_kills=1,
+        busy_s=0.5,
+        slots=24,
+        refused=9,
+        store_failures=3,
+        workers_cpu_s={"41": 7.5, "42": 5.0},
+        backlog=5,
+        backlog_limit=64,
+        overflows=6,
+        files=61,
+        files_limit=65536,
+        machine_cores=2,
+        machine_idle_s=204.25,
+        machine_stolen_s=8.0,
+        is_here=False,
     )
+
+
+def test_an_instance_on_this_machine_is_known_by_its_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within what setting the clock moves it by; its CPU time is recorded already. Who does not tell may be there."""
+    monkeypatch.setattr(target, "psutil", SimpleNamespace(boot_time=lambda: 1.5e9 + 1))
+    here = read("one", OURS, "api-7")
+    assert (here.is_here, here.machine_idle_s, here.machine_stolen_s, here.name) == (True, None, None, "api-7")
+    assert read("one", OTHERS).is_here is None
+
+
+def test_a_load_balancer_tells_what_queues_in_it() -> None:
+    """HAProxy's own page: of all its backends together."""
+    assert read("lb", HAPROXY) == TargetSecond("lb", queue=9.0)
+
+
+def test_a_node_exporter_tells_of_the_machine() -> None:
+    """Core by core, under the names that the API uses too."""
+    assert read("node", EXPORTER) == TargetSecond("node", overflows=3, machine_idle_s=30.75, machine_stolen_s=0.5)
 
 
 def test_cadvisor_is_understood() -> None:
@@ -114,8 +180,10 @@ def test_a_route_goes_by_many_names(label: str) -> None:
 
 
 def test_every_field_can_be_told() -> None:
-    """Each field of a target's second is either the requests or found by a name."""
-    assert {field.name for field in fields(TargetSecond)} == {"instance", "requests", *target.NAMES}
+    """Each field of a target's second is found by a name, or is one of those that are made of several samples."""
+    made = {"instance", "requests", "name", "workers_cpu_s", "machine_idle_s", "machine_stolen_s", "is_here"}
+    assert {field.name for field in fields(TargetSecond)} == {*made, *target.NAMES}
+    assert all(getattr(read("one", OURS + HAPROXY, "x"), name) is not None for name in {*made, *target.NAMES})
 
 
 PAGE_BITS = st.sampled_from(
@@ -239,6 +307,56 @@ def test_all_addresses_of_a_name_are_asked(serve: Serve, monkeypatch: pytest.Mon
     asked.clear()
     watched.look()
     assert asked == [f"127.0.0.9:{port}"]
+
+
+def told_by(watched: Target, seconds: float = 1.0) -> list[TargetSecond]:
+    """Ask once, and return what was told within so many seconds."""
+    told: list[TargetSecond] = []
+    watched.ask(told.append)
+    deadline = time.monotonic() + seconds
+    while not told and time.monotonic() < deadline:
+        gevent.sleep(0.01)
+    return told
+
+
+def test_asking_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance that owes an answer is not asked again, the others are; what comes late is told when it comes."""
+    answers: dict[str, TargetSecond] = {}
+    asked: list[str] = []
+
+    def ask(page: Page, within_s: float) -> TargetSecond | None:
+        asked.append(page.url)
+        with gevent.Timeout(within_s, False):
+            while page.url not in answers:
+                gevent.sleep(0.005)
+            return answers.pop(page.url)
+        return None
+
+    monkeypatch.setattr(target, "_ask", ask)
+    watched = Target("", "http://a,http://b")
+    told: list[TargetSecond] = []
+    slow, quick = TargetSecond("a", in_flight=1), TargetSecond("b", in_flight=2)
+    watched.ask(told.append)
+    answers["http://b"] = quick
+    gevent.sleep(0.05)
+    assert told == [quick]
+    watched.ask(told.append)
+    answers["http://a"] = slow
+    gevent.sleep(0.05)
+    assert told == [quick, slow]
+    assert asked == ["http://a", "http://b", "http://b"]
+    assert target.PATIENT_S > target.ANSWER_S
+
+
+def test_who_never_told_anything_is_silent(serve: Serve) -> None:
+    """After some questions; who told once is asked on, whatever it says now."""
+    nobody, somebody = Target("", "http://127.0.0.1:1/metrics"), Target("", serve(OTHERS.encode()).host)
+    for number in range(target.LOOKS_IN_VAIN):
+        assert (nobody.is_silent, somebody.is_silent) == (False, False), number
+        assert told_by(nobody, 0.2) == []
+        assert len(told_by(somebody)) == 1
+    assert (nobody.is_silent, somebody.is_silent) == (True, False)
+    assert Target("").look() == []
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadlab.analysis.recording import Calibration, Limit, Run, Status
+from loadlab.analysis.recording import Calibration, Run, Status
+from loadlab.analysis.recording import Limit as CeilingLimit
 from loadlab.analysis.slo import Outcome
 from loadlab.analysis.summary import (
     Accounting,
+    Bottleneck,
     Drift,
     Endpoint,
+    Finding,
     Headroom,
     Interval,
     Latency,
     Level,
+    Limit,
     Little,
     Load,
     Outage,
@@ -78,6 +82,29 @@ def workers(number: int = 4) -> tuple[WorkerHealth, ...]:
     return tuple(
         WorkerHealth(n, f"worker-{n}", 5_800, 50, 1.2 + n / 10, 4.5, 21.0, 42.5, 0.0, 41_000_000, 0.4, "stayed")
         for n in range(number)
+    )
+
+
+def bottleneck() -> Bottleneck:
+    """Return a target that has used up its CPU, and a queue in front of it."""
+    cpu = (
+        "It used 0.499 of the 0.5 cores that its limit allows (100%).",
+        "Its quota held it back in 97% of its periods.",
+    )
+    slots = ("Requests waited 410 ms of the mean response time of 480 ms.", "It follows from the target's CPU.")
+    return Bottleneck(
+        "target CPU",
+        "The first thing to give out is the target's CPU: it used 0.499 of the 0.5 cores that its limit allows (100%).",
+        (
+            Finding("target-cpu", "target CPU", Limit.LIMITING, 0.998, cpu, "Give it more CPU."),
+            Finding("slots", "worker slots", Limit.NEAR, 0.85, slots, "More threads."),
+            Finding(
+                "memory", "target memory", Limit.NOT, 0.06, ("It held 120 MiB of the 2 GiB that it may (6%).",), "-"
+            ),
+            Finding("store", "store", CeilingLimit.UNKNOWN, None, ("How long its store took was not told.",), "-"),
+        ),
+        4.0,
+        64.0,
     )
 
 
@@ -185,7 +212,7 @@ def calibration() -> Calibration:
         cpu_limit_cores=1.0,
         bytes_each=80.0,
         fail_percent=25.0,
-        limit=Limit.WORKERS,
+        limit=CeilingLimit.WORKERS,
         sentence="4 workers make at most 20,000 requests/s, 5,000 each (195 µs of CPU a request).",
         reservations=("25% of the requests failed.",),
     )

@@ -184,6 +184,38 @@ def test_texts_from_outside_stay_texts() -> None:
         assert mark not in charts_json(wild)
 
 
+def test_what_gives_out_first_stands_before_the_promises() -> None:
+    """The sentence, then what is at its limit or near it, with evidence and advice; the rest is folded away."""
+    summary = summarise.summarise(recordings.make())
+    parsed = Parsed(html.page(recordings.make(), replace(summary, bottleneck=summaries.bottleneck())))
+    text = parsed.text().partition("What gives out first")[2].partition("judged on the")[0]
+    said = (
+        *("The first thing to give out is", "at its limit", "held it back in 97%", "Give it more CPU.", "85%"),
+        *("follows from the target's CPU", "What else was looked at", "120 MiB", "not told"),
+    )
+    positions = [text.index(word) for word in said]
+    assert positions == sorted(positions)
+    assert len(parsed.all("details")) == 1
+
+
+def test_a_run_of_before_has_no_bottleneck() -> None:
+    """Its page has neither the section nor the way to it."""
+    summary = replace(summarise.summarise(recordings.make()), bottleneck=None)
+    parsed = Parsed(html.page(recordings.make(), summary))
+    assert "#bottleneck" not in {link["href"] for link in parsed.all("a")}
+    assert "What gives out first" not in parsed.text()
+
+
+def test_instances_are_told_apart() -> None:
+    """Answers, share and wait of each, the slowest first; of one there is nothing to tell."""
+    recording = recordings.make()
+    for second in recording.seconds:
+        for cell in second.cells:
+            cell.phases = Phases(timed=4, wait_us=70, instances={"a": 3, "b": 1}, instances_us={"a": 30, "b": 40})
+    text = Parsed(page_of(recording)).text().partition("Where the time goes")[2].partition("Reliability")[0]
+    assert "Waited b 120 25% 0.040 ms a 360 75% 0.010 ms" in text
+
+
 def test_the_same_run_gives_the_same_page(page: bytes) -> None:
     """Byte for byte, whatever was drawn before."""
     assert page_of(recordings.plausible()) == page

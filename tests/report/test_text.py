@@ -93,6 +93,16 @@ def test_endpoints_and_workers_are_told() -> None:
     assert lines[-1] == "report   results/20251009-085320-nightly/report.html"
 
 
+def test_what_gives_out_first_is_said() -> None:
+    """In a line, which goes on below itself; a summary of before it was known has none."""
+    lines = lines_of(summaries.summary(bottleneck=summaries.bottleneck()))
+    (place,) = (number for number, line in enumerate(lines) if line.startswith("bottleneck"))
+    assert lines[place].startswith("bottleneck  The first thing to give out is the target's CPU: it used")
+    assert lines[place + 1].startswith("            ")
+    assert lines[place - 1].startswith("workers")
+    assert not any(line.startswith("bottleneck") for line in lines_of(summaries.summary()))
+
+
 def test_everything_fits_80_columns_without_colour() -> None:
     """Long names are wrapped, many endpoints cut, nothing is longer than the line, and no escape codes are written."""
     long = "GET /a/very/long/path/" + "x" * 150 + ": p99<800ms"
