@@ -27,7 +27,6 @@ BALANCED_PORT = 8000  # of the load balancer's container, whose other one is for
 QUERY_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 0.2
-OWN_TARGET = "http://api:8000"  # as docker-compose.yml has it where TARGET_HOST is empty
 NULL_PORT = 8000
 NULL_ANSWERS = f"import socket; socket.create_connection(('127.0.0.1', {NULL_PORT}), 1)"
 
@@ -123,7 +122,8 @@ class ComposeEngine:
 
     def start_null_target(self, settings: RigSettings) -> NullTarget:
         """Start the service of the profile `calibrate`; its image is the master's."""
-        target = settings.target_host or OWN_TARGET
+        # As docker-compose.yml has it where TARGET_HOST is empty.
+        target = settings.target_host or f"http://{'lb' if settings.lb else 'api'}:8000"
         command = ["docker", "compose", "--profile", "calibrate", "up", "--detach", "--no-deps", NULL_SERVICE]
         done = subprocess.run(command, cwd=ROOT, env=environment(settings), stdout=STDERR, check=False)
         if done.returncode:

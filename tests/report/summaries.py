@@ -101,7 +101,7 @@ def bottleneck() -> Bottleneck:
             Finding(
                 "memory", "target memory", Limit.NOT, 0.06, ("It held 120 MiB of the 2 GiB that it may (6%).",), "-"
             ),
-            Finding("store", "store", CeilingLimit.UNKNOWN, None, ("How long its store took was not told.",), "-"),
+            Finding("store", "store", Limit.UNKNOWN, None, ("How long its store took was not told.",), "-"),
         ),
         4.0,
         64.0,
