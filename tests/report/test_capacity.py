@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import copy
 import io
+import re
 from typing import Any
 from xml.etree import ElementTree
 
