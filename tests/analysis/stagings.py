@@ -189,7 +189,7 @@ def _cell(of: Staging, *, is_first: bool) -> Cell:
     phases.connects = of.connects
     phases.connect_us = round(1000 * of.connects * of.connect_ms)
     phases.connect_max_us = round(1000 * of.connect_max_ms)
-    if is_first:
+    if is_first and ok_us:
         fastest = of.way_ms + of.app_ms + of.store_ms if of.fastest is None else of.fastest
         ok_us[0] = round(1000 * fastest)
     thresholds = slo.thresholds_us(slo.parse(text) for text in of.slos)

@@ -92,6 +92,7 @@ def test_the_plan_is_a_run_against_the_null_target(lab: Lab, master: FakeMaster,
         {
             **{"users": 128, "spawn_rate": 64.0, "time_s": 20.0, "shape": "steady", "slos": [], "workers": 2},
             **{"scenario": "locustfile", "name": "calibration", "host": NULL, "calibrates": TARGET},
+            **{"start_users": 10, "precision_percent": 3.0},  # of no search
         }
     ]
     assert [(one.workers, one.target_host) for one in nulls.started] == [(2, None)]

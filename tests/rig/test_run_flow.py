@@ -49,7 +49,9 @@ def test_the_plan_is_what_was_asked_for(lab: Lab, master: FakeMaster, monkeypatc
         lab("run", "--shape", "soak", "--name", "a night", "--scenario", "read_heavy", "--spawn-rate", "0.5").code == 0
     )
     common = {"spawn_rate": 3.0, "workers": 2, "name": "", "host": None, "scenario": "locustfile"} | {
-        "calibrates": None
+        "calibrates": None,
+        "start_users": 10,
+        "precision_percent": 3.0,
     }
     assert master.plans[0] == common | {"users": 7, "time_s": 60.0, "shape": "steady", "slos": ["p99<1s", "fail<5%"]}
     assert master.plans[1] == common | {"users": 9, "time_s": 90.0, "shape": "spike", "slos": ["p50<5ms", "rps>1"]}
@@ -92,7 +94,7 @@ def test_a_rig_that_was_up_stays_up(lab: Lab, fake_rig: FakeRig) -> None:
         (["--workers", "201"], "--workers 201 is not allowed"),
         (["--time", "soon"], "--time: 'soon' is not a time. Write seconds, or such as 90s, 2m, 1h30m."),
         (["--time", "0.5"], "--time 0.5 is not allowed. Allowed: 1 s to 30 days."),
-        (["--shape", "round"], "--shape round is not allowed. Allowed: steady, steps, spike, soak."),
+        (["--shape", "round"], "--shape round is not allowed. Allowed: steady, steps, spike, soak, capacity."),
         (["--slo", "p95<450km"], "'p95<450km': 'km' is not a unit of p95. Allowed: us, ms, s."),
         (["--slo", "p42<1s"], "'p42' is not a metric"),
         (["--slo", ""], "'' is not an SLO"),
