@@ -15,9 +15,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from loadlab.analysis.recording import Status
+from loadlab.analysis.summarise import summarise
 from loadlab.analysis.summary import Accounting, Level, Reason, Validity, Verdict
 from loadlab.plan import make
 from loadlab.runfolder import RunFolder
+from tests import searches
 from tests.masters import Master, begun, finish, kept, live
 
 from .browsers import chromium, note_complaints, screenshots_folder
@@ -130,6 +132,54 @@ def test_a_run_from_start_to_report(visit: Open, master: Master, complaints: lis
     expect(page).to_have_title("pass · night · Lab")
     expect(page.locator("#announce")).to_contain_text("PASS: 200 users")
     assert complaints == []
+
+
+def test_a_search_from_start_to_capacity(visit: Open, master: Master, complaints: list[str]) -> None:
+    """The form asks for what it needs, its steps are shown as they come, and at the end there is what was found."""
+    page = visit()
+    expect(page.locator("[name=start_users]")).to_be_hidden()
+    page.locator("[name=users]").fill("33")
+    page.get_by_label("Shape").select_option("capacity")
+    expect(page.get_by_label("Most users")).to_have_value("10000")
+    expect(page.get_by_label("Most time")).to_have_value("360s")
+    expect(page.locator("#shape-hint")).to_contain_text("until an SLO breaks")
+    page.get_by_label("Shape").select_option("steady")
+    expect(page.get_by_label("Users", exact=True)).to_have_value("33")
+    page.get_by_label("Shape").select_option("capacity")
+    page.get_by_label("Most users").fill("2000")
+    page.get_by_label("Start users").fill("20")
+    page.get_by_label("Name").fill("search")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#run-title")).to_have_text("search")
+    ((plan, _),) = master.conductor.plans
+    assert (plan.shape, plan.users, plan.start_users, plan.precision_percent, plan.time_s) == (
+        *("capacity", 2000, 20, 3, 360),
+    )
+    recorded = searches.found()
+    master.conductor.view = live(planned_s=360.0, stages=None, search=searches.document(recorded, 105))
+    expect(card(page)).to_contain_text("Step 8, bisect: 125\u00a0users, settling")
+    expect(card(page)).to_contain_text("120\u00a0users held, 130\u00a0users broke; up to 2,000\u00a0users.")
+    steps = page.locator("table.steps tbody tr")
+    expect(steps).to_have_count(8)
+    expect(steps.nth(3)).to_contain_text("fail")
+    expect(steps.nth(7)).to_contain_text("settling")
+    summary = summarise(recorded)
+    changes = {"capacity": summary.capacity, "window": summary.window, "headline": summary.headline}
+    master.conductor.end(**changes)
+    expect(card(page)).to_contain_text("this target takes 122 users and 492 requests/s")
+    expect(page.locator("#run .tiles")).to_contain_text("122\u00a0users")
+    expect(steps).to_have_count(10)
+    expect(row(page, "search")).to_contain_text("capacity 122\u00a0users")
+    assert complaints == []
+
+
+def test_a_search_whose_target_collapsed(visit: Open, master: Master) -> None:
+    """It is said that it is waited for."""
+    master.conductor.start(make(PLAN | {"shape": "capacity"}), by="ui")
+    master.conductor.view = live(planned_s=360.0, stages=None, search=searches.document(searches.collapsed(), 30))
+    page = visit()
+    expect(card(page)).to_contain_text("The target collapsed at 80\u00a0users: waiting until it answers again")
+    expect(page.locator("table.steps tbody tr").last).to_contain_text("collapsed")
 
 
 def mark_fresh(folder: RunFolder) -> None:
@@ -352,6 +402,31 @@ def test_it_fits_every_window(
     page.reload()
     expect(card(page)).to_contain_text("Holding 200 users")
     page.screenshot(path=screenshots / f"lab-running-{end}", full_page=True)
+    check_looks(page, size)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_search_fits_every_window(
+    visit: Open, master: Master, screenshots: Path, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
+    """While it goes on, when it is over, and in the form."""
+    recorded, end = searches.failed(), f"{'phone' if size == PHONE else 'desktop'}-{scheme}.png"
+    page = visit(size=size, scheme=scheme)
+    page.get_by_label("Shape").select_option("capacity")
+    page.screenshot(path=screenshots / f"lab-search-form-{end}", full_page=True)
+    check_looks(page, size)
+    master.conductor.start(make(PLAN | {"shape": "capacity"}), by="ui")
+    master.conductor.view = live(planned_s=360.0, stages=None, search=searches.document(recorded, 105))
+    page.reload()
+    expect(card(page)).to_contain_text("measuring")
+    page.screenshot(path=screenshots / f"lab-search-{end}", full_page=True)
+    check_looks(page, size)
+    summary = summarise(recorded)
+    changes = {"capacity": summary.capacity, "window": summary.window, "headline": summary.headline}
+    master.conductor.end(**changes)
+    expect(card(page)).to_contain_text("takes 100 users")
+    page.screenshot(path=screenshots / f"lab-search-over-{end}", full_page=True)
     check_looks(page, size)
 
 

@@ -24,7 +24,8 @@ from playwright.sync_api import (
 )
 
 from loadlab import report
-from tests import recordings
+from loadlab.analysis.recording import EventKind
+from tests import recordings, searches
 from tests.report import folders
 
 from .conftest import missing
@@ -68,6 +69,15 @@ FRAME = """id => {
     return {x: frame.x, y: frame.y, width: frame.width, height: frame.height, end: range.end};
 }"""
 
+# Where in a chart by users the point of so many users is drawn.
+POINT = """([id, users]) => {
+    const view = Array.from(Bokeh.index.roots).find(view => view.el.parentElement.id == id), frame = view.frame;
+    const sources = view.model.renderers.filter(one => one.glyph.type === 'Scatter').map(one => one.data_source.data);
+    const data = sources.find(one => Array.from(one.x).includes(users));
+    const y = Array.from(data.y)[Array.from(data.x).indexOf(users)];
+    return {x: frame.x_scale.compute(users), y: frame.y_scale.compute(y)};
+}"""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -84,6 +94,14 @@ def browser() -> Iterator[Browser]:
 def tame(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run with failures and a worker lost."""
     folder = folders.write(recordings.plausible(), tmp_path_factory.mktemp("tame"))
+    report.make(folder)
+    return folder.html
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a search for the capacity whose target fails some answers."""
+    folder = folders.write(searches.failed(), tmp_path_factory.mktemp("search"))
     report.make(folder)
     return folder.html
 
@@ -172,6 +190,42 @@ def test_the_page_is_drawn(opener: Opener, complaints: list[str], tame: Path, da
     assert len(places) == 10
     for place in places:
         assert page.evaluate(PAINTED, place) > 500, place
+    assert complaints == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def test_a_search_is_drawn(opener: Opener, complaints: list[str], search: Path, dark: bool, phone: bool) -> None:
+    """The answer is in sight, the charts by users are painted, nothing is wider than the screen."""
+    page = opener.open(search, dark=dark, phone=phone)
+    keep(page, f"search-{'dark' if dark else 'light'}-{'phone' if phone else 'desktop'}")
+    expect(page.locator(".headline")).to_contain_text("takes 100 users and")
+    expect(page.locator(".headline")).to_be_in_viewport()
+    width = PHONE["width"] if phone else DESKTOP["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for place in ("capacity-latency", "capacity-throughput", "capacity-failed"):
+        assert page.evaluate(PAINTED, f"chart-{place}") > 500, place
+    steps = sum(event.kind is EventKind.STEP for event in searches.failed().events)
+    expect(page.locator("table.steps tbody tr")).to_have_count(steps)
+    assert complaints == []
+
+
+def test_pointing_at_a_step_tells_of_it(opener: Opener, complaints: list[str], search: Path) -> None:
+    """Its number, what it was for, how it came out and its figures; a click on an outcome hides its points."""
+    page = opener.open(search)
+    chart = page.locator("#chart-capacity-throughput")
+    chart.scroll_into_view_if_needed()
+    box, at = chart.bounding_box(), page.evaluate(POINT, ["chart-capacity-throughput", 160])
+    assert box is not None
+    page.mouse.move(box["x"] + at["x"], box["y"] + at["y"])
+    told = page.locator(".bk-Tooltip").filter(has_text="outcome").first
+    for text in ("4, grow", "160", "fail", "/s"):
+        expect(told).to_contain_text(text)
+    page.mouse.move(0, 0)
+    before = page.evaluate(PAINTED, "chart-capacity-throughput")
+    card = page.locator(".chart", has=chart)
+    card.get_by_role("button", name="fail", exact=True).click()
+    page.wait_for_function(f"before => ({PAINTED})('chart-capacity-throughput') < before - 100", arg=before)
     assert complaints == []
 
 
