@@ -51,6 +51,19 @@ def collapsed() -> Recording:
 
 
 @cache
+def lost() -> Recording:
+    """Return one whose target broke down under more than 60 users, and never came back."""
+    return record(quick(), plan(), breaking_down(60, LONGEST_S))
+
+
+@cache
+def few() -> Recording:
+    """Return one with too few answers to show that less than one in a hundred fails."""
+    slow = quick(slots=1, service_s=0.5, think_s=20, is_exponential=False, thresholds_us=(900_000,))
+    return record(slow, plan(slos=["p95<900ms", "fail<1%"]))
+
+
+@cache
 def failed() -> Recording:
     """Return one whose target fails some answers under more than 100 users."""
     return record(quick(), plan(), failing(100, 0.03))

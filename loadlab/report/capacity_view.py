@@ -29,7 +29,6 @@ def of(summary: Summary) -> dict[str, Any] | None:
     return {
         "tiles": list(_tiles(found, summary)),
         "steps": [_step(step, step is about) for step in found.steps],
-        "stretch": reading.stretch(summary),
     }
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadlab.analysis.recording import Run
-from loadlab.analysis.search import StepOutcome
+from loadlab.analysis.search import RECOVERY_PATIENCE_S, Ending, StepOutcome
 from loadlab.analysis.slo import Outcome
 from loadlab.analysis.summary import Capacity, CapacityStep, Level, Load, SloResult, Summary, Verdict, WorkerHealth
 from loadlab.report import reading, words
@@ -93,7 +93,9 @@ def _capacity(found: Capacity, summary: Summary) -> Table:
         grid.add_row("recommended", f"{words.many(found.recommended_users, 'user')}{rps}")
     if found.knee_users:
         grid.add_row("knee", words.many(found.knee_users, "user"))
-    if found.recoveries_s:
+    if found.ending == Ending.NOT_RECOVERED:
+        grid.add_row("recovery", Text(f"none in {words.span(RECOVERY_PATIENCE_S)} after it collapsed", "bold red"))
+    elif found.recoveries_s:
         grid.add_row("recovery", f"{words.span(max(found.recoveries_s))} at most after it collapsed")
     return grid
 

@@ -36,6 +36,8 @@ ENDS = {
     "all_held": ("≥ 100 users", "the most that were to be tried"),
     "none_held": ("none", "with a single user a promise broke"),
     "late": ("80 users", "unconfirmed: held for 6 s only"),
+    "lost": ("40 users", "unconfirmed: held for 6 s only"),
+    "few": ("none", "too few answers came to judge more"),
 }
 
 
@@ -166,6 +168,12 @@ def test_a_collapse_and_its_recovery_are_told() -> None:
     rows = [row for row in made["steps"] if row["word"] == "collapsed"]
     assert {(row["span"], row["p95"], row["throughput"], row["tone"]) for row in rows} == {("-", "-", "-", "fail")}
     assert next(tile for tile in made["tiles"] if tile.name == "Broke").under == "users: the target collapsed"
+    assert "recovery     4 s at most after it collapsed" in text.plain(summary("collapsed"), recording("collapsed").run)
+    lost = capacity_view.of(summary("lost"))
+    assert lost is not None
+    (recovery,) = [tile for tile in lost["tiles"] if tile.key == "recovery"]
+    assert (recovery.value, recovery.under, recovery.bad) == ("none", "in 1 min after the load was taken away", True)
+    assert "none in 1 min after it collapsed" in text.plain(summary("lost"), recording("lost").run)
 
 
 def test_a_second_try_is_told_as_one() -> None:
@@ -212,7 +220,8 @@ def test_what_was_found_is_marked(name: str) -> None:
     """The promise as a line, the capacity, what is recommended and the knee as far as there are any; nothing else."""
     found = capacity(name)
     legend = {item.label: item.dash for item in charts(name)["capacity-latency"].legend}
-    assert legend["SLO p95<100ms"] == "dashed"
+    promised = slo.parse(recording(name).run.slo[0])
+    assert legend[f"SLO {promised.text}"] == "dashed"
     marks = {
         f"capacity {found.users} users": found.users,
         f"recommended {found.recommended_users} users": found.recommended_users,
@@ -221,7 +230,7 @@ def test_what_was_found_is_marked(name: str) -> None:
     for label, there in marks.items():
         assert (label in legend) == (there is not None)
     spans: list[Any] = list(charts(name)["capacity-latency"].plot.select({"type": Span}))
-    assert {span.location for span in spans} == {100.0, *(float(users) for users in marks.values() if users)}
+    assert {span.location for span in spans} == {promised.limit, *(float(users) for users in marks.values() if users)}
 
 
 def test_failures_have_a_chart_where_there_were_any() -> None:
@@ -319,8 +328,9 @@ def test_ci_is_green_exactly_when_the_exit_code_is_0(name: str) -> None:
     bad = int(str(suite.get("failures"))) + int(str(suite.get("errors")))
     assert (bad == 0) == (value.exit_code == 0) == (name in ("found", "collapsed", "failed", "all_held"))
     (case,) = [case for case in suite.iter("testcase") if case.get("classname") == "loadlab.capacity"]
-    became = {"late": ["error"], "cut_short": ["error"], "none_held": ["failure"], "limited": ["skipped"]}
-    assert [child.tag for child in case if child.tag != "system-out"] == became.get(name, [])
+    became = {"late": "error", "cut_short": "error", "few": "error", "none_held": "failure", "lost": "failure"}
+    bad_kinds = [child.tag for child in case if child.tag != "system-out"]
+    assert bad_kinds == ([] if value.exit_code == 0 else [became.get(name, "skipped")])
     assert capacity(name).sentence in "".join(case.itertext()) + "".join(child.get("message") or "" for child in case)
 
 
