@@ -11,7 +11,7 @@ from loadlab.null_target.request import MOST_BODY, Request
 
 MOST_KINDS = 64  # of requests: so often is the target asked, by each process
 MOST_KNOWN = 4096  # requests, by their bytes
-LONGEST_KNOWN = 1 << 16
+LONGEST_KNOWN = 1 << 13
 TARGET_S = 2.0  # for the target to answer
 # Fields of one connection, or of the length, which is told anew.
 OWN = {
