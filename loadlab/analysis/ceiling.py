@@ -11,7 +11,7 @@ import numpy as np
 
 from loadlab.analysis import cross_check, health
 from loadlab.analysis.evidence import Evidence
-from loadlab.analysis.recording import Calibration, Limit
+from loadlab.analysis.recording import Calibration, SetBy
 from loadlab.analysis.saturation import CPU_MOST
 from loadlab.analysis.summary import Load
 from loadlab.analysis.wording import figure, many, percent
@@ -62,7 +62,7 @@ def measure(evidence: Evidence, window: Load) -> Calibration | None:
         cpu_limit_cores=min(worker.limit_cores for worker in workers),
         bytes_each=window.bytes / window.requests,
         fail_percent=window.fail_percent,
-        limit=_limit(workers, null, run.machine.get("cores")),
+        set_by=_set_by(workers, null, run.machine.get("cores")),
         sentence="",
         reservations=tuple(_reservations(evidence, window)),
         machine=run.machine,
@@ -82,13 +82,13 @@ def rates_of(evidence: Evidence) -> list[WorkerRate]:
     ]
 
 
-def _limit(workers: Sequence[WorkerRate], null: _Null, cores: object) -> Limit:
+def _set_by(workers: Sequence[WorkerRate], null: _Null, cores: object) -> SetBy:
     if all(worker.used_cores >= CPU_MOST * worker.limit_cores for worker in workers):
-        return Limit.WORKERS
+        return SetBy.WORKERS
     used_cores = sum(worker.used_cores for worker in workers) + null.used_cores
     if isinstance(cores, int) and used_cores >= CORES_MOST * cores:
-        return Limit.CORES
-    return Limit.NULL_TARGET if 0 < NULL_MOST * null.limit_cores <= null.used_cores else Limit.UNKNOWN
+        return SetBy.CORES
+    return SetBy.NULL_TARGET if 0 < NULL_MOST * null.limit_cores <= null.used_cores else SetBy.UNKNOWN
 
 
 def _made(given: Calibration) -> str:
@@ -102,13 +102,13 @@ def _made(given: Calibration) -> str:
 def _why(given: Calibration, workers: Sequence[WorkerRate], null: _Null) -> str:
     used = percent(round(100 * median(worker.used_cores / worker.limit_cores for worker in workers)))
     whose = "the worker's" if given.workers == 1 else "the workers'"
-    if given.limit is Limit.WORKERS:
+    if given.set_by is SetBy.WORKERS:
         quota = "" if given.cpu_limit_cores >= 1 else f", {given.cpu_limit_cores:g} cores each"
         return f"The limit is {whose} CPU{quota}: {used} of it was used."
-    if given.limit is Limit.CORES:
+    if given.set_by is SetBy.CORES:
         cores = many(int(given.machine["cores"]), "core")
         return f"The limit is this machine: workers, master and null target share {cores}, a worker had {used} of one."
-    if given.limit is Limit.NULL_TARGET:
+    if given.set_by is SetBy.NULL_TARGET:
         share = percent(round(100 * null.used_cores / null.limit_cores))
         return f"The null target was busy, with {share} of its CPU, while {used} of {whose} was used."
     return f"Only {used} of {whose} CPU was used: users that pause within a task leave room for more of them."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from loadlab.analysis.ceiling import WorkerRate
-from loadlab.analysis.recording import Calibration, Limit, Run
+from loadlab.analysis.recording import Calibration, Run, SetBy
 from loadlab.analysis.summary import Headroom, Load
 from loadlab.analysis.wording import figure, listed, many
 
@@ -86,7 +86,7 @@ def _sentences(calibration: Calibration, busiest: Load, ratio: float) -> Iterato
         f"{many(calibration.workers, 'worker')} can make {at_least}{figure(calibration.ceiling_rps)} requests/s{each}, "
         f"{figure(busiest.throughput_rps)} were made: {at_least}{times}x headroom."
     )
-    if calibration.limit is Limit.CORES:
+    if calibration.set_by is SetBy.CORES:
         yield "That ceiling shares its cores with next to no target: beside a busy one on this machine it is lower."
     bytes_each = busiest.bytes / busiest.requests
     if bytes_each > max(LONGER * calibration.bytes_each, calibration.bytes_each + LONGER_BYTES):

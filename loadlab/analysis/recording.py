@@ -249,8 +249,8 @@ class WorkerCounters:
     final: bool = False
 
 
-class Limit(StrEnum):
-    """What kept a fleet of workers from making more requests against a null target."""
+class SetBy(StrEnum):
+    """What set the ceiling of a fleet of workers that asked a null target."""
 
     WORKERS = "workers"  # each used the CPU that it may: the ceiling is theirs
     CORES = "cores"  # of the machine, which they share with each other, the master and the null target
@@ -280,7 +280,7 @@ class Calibration:
     cpu_limit_cores: float
     bytes_each: float
     fail_percent: float
-    limit: Limit
+    set_by: SetBy
     sentence: str
     reservations: tuple[str, ...] = ()
     machine: dict[str, Any] = field(default_factory=dict)
@@ -289,7 +289,7 @@ class Calibration:
     @property
     def is_at_least(self) -> bool:
         """Tell whether the workers could have made more."""
-        return self.limit in (Limit.NULL_TARGET, Limit.UNKNOWN)
+        return self.set_by in (SetBy.NULL_TARGET, SetBy.UNKNOWN)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadlab.analysis.recording import Limit, Recording, TargetSecond
+from loadlab.analysis.recording import Recording, SetBy, TargetSecond
 from loadlab.analysis.summarise import summarise
 from loadlab.analysis.summary import Level, Verdict
 from tests.recordings import Recipe, burst, make
@@ -61,23 +61,23 @@ def test_the_ceiling_is_what_was_made() -> None:
 @pytest.mark.parametrize(
     ("changes", "limit", "said"),
     [
-        ({}, Limit.WORKERS, "2 workers make at most 40 requests/s, 20 each (48,540 µs of CPU a request)."),
-        ({}, Limit.WORKERS, "The limit is the workers' CPU: 97% of it was used."),
-        ({"workers": 1}, Limit.WORKERS, "The limit is the worker's CPU: 97%"),
-        ({"quota": 0.5}, Limit.WORKERS, "the workers' CPU, 0.5 cores each: 97%"),
-        ({"busy": 0.7, "cores": 2}, Limit.CORES, "share 2 cores, a worker had 70% of one."),
-        ({"busy": 0.6, "null_busy": 0.95}, Limit.NULL_TARGET, "at least 40 requests/s"),
-        ({"busy": 0.6, "null_busy": 0.95}, Limit.NULL_TARGET, "busy, with 95% of its CPU, while 60% of the workers'"),
-        ({"busy": 0.4}, Limit.UNKNOWN, "at least"),
-        ({"busy": 0.4, "null_cores": 0}, Limit.UNKNOWN, "Only 40% of the workers' CPU was used: users that pause"),
+        ({}, SetBy.WORKERS, "2 workers make at most 40 requests/s, 20 each (48,540 µs of CPU a request)."),
+        ({}, SetBy.WORKERS, "The limit is the workers' CPU: 97% of it was used."),
+        ({"workers": 1}, SetBy.WORKERS, "The limit is the worker's CPU: 97%"),
+        ({"quota": 0.5}, SetBy.WORKERS, "the workers' CPU, 0.5 cores each: 97%"),
+        ({"busy": 0.7, "cores": 2}, SetBy.CORES, "share 2 cores, a worker had 70% of one."),
+        ({"busy": 0.6, "null_busy": 0.95}, SetBy.NULL_TARGET, "at least 40 requests/s"),
+        ({"busy": 0.6, "null_busy": 0.95}, SetBy.NULL_TARGET, "busy, with 95% of its CPU, while 60% of the workers'"),
+        ({"busy": 0.4}, SetBy.UNKNOWN, "at least"),
+        ({"busy": 0.4, "null_cores": 0}, SetBy.UNKNOWN, "Only 40% of the workers' CPU was used: users that pause"),
     ],
 )
-def test_what_set_the_ceiling(changes: dict[str, float], limit: Limit, said: str) -> None:
+def test_what_set_the_ceiling(changes: dict[str, float], limit: SetBy, said: str) -> None:
     """The workers' own CPU, the machine's, or the null target's; where it was neither of the first two, at least."""
     summary = summarise(calibration(**changes))  # type: ignore[arg-type]
     found = summary.calibration
     assert found is not None
-    assert (found.limit, found.is_at_least) == (limit, limit in (Limit.NULL_TARGET, Limit.UNKNOWN))
+    assert (found.set_by, found.is_at_least) == (limit, limit in (SetBy.NULL_TARGET, SetBy.UNKNOWN))
     assert said in found.sentence
     assert summary.headline == f"PASS: {found.sentence.rstrip('.')}"
 
@@ -89,7 +89,7 @@ def test_one_worker_that_is_not_busy_is_enough_to_doubt() -> None:
         second.workers[0].cpu_s = 0.5
     found = summarise(made).calibration
     assert found is not None
-    assert found.limit is Limit.UNKNOWN
+    assert found.set_by is SetBy.UNKNOWN
 
 
 def test_a_saturated_generator_is_what_is_wanted() -> None:

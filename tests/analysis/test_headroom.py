@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadlab.analysis.headroom import nearest
-from loadlab.analysis.recording import Calibration, Limit, Recording
+from loadlab.analysis.recording import Calibration, Recording, SetBy
 from loadlab.analysis.summarise import summarise
 from loadlab.analysis.summary import Headroom
 from tests.recordings import Recipe, make
@@ -34,7 +34,7 @@ def calibration(**changes: Any) -> Calibration:
         cpu_limit_cores=1.0,
         bytes_each=5_000.0,
         fail_percent=0.0,
-        limit=Limit.WORKERS,
+        set_by=SetBy.WORKERS,
         sentence="",
         machine=MACHINE | {"host": "another container"},
         versions=VERSIONS | {"bokeh": "2"},
@@ -83,8 +83,11 @@ def test_the_busiest_stage_counts() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"limit": Limit.NULL_TARGET}, "can make at least 20,000 requests/s (5,000 each), 40 were made: at least 499x"),
-        ({"limit": Limit.CORES}, "That ceiling shares its cores with next to no target"),
+        (
+            {"set_by": SetBy.NULL_TARGET},
+            "can make at least 20,000 requests/s (5,000 each), 40 were made: at least 499x",
+        ),
+        ({"set_by": SetBy.CORES}, "That ceiling shares its cores with next to no target"),
         ({"bytes_each": 80.0}, "Answers had 4,882 bytes here, 80 there: with these the ceiling is lower."),
         ({"ceiling_rps": 224.0}, "40 were made: 5.6x headroom."),
     ],

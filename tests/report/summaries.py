@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadlab.analysis.recording import Calibration, Run, Status
-from loadlab.analysis.recording import Limit as CeilingLimit
+from loadlab.analysis.recording import Calibration, Run, SetBy, Status
 from loadlab.analysis.slo import Outcome
 from loadlab.analysis.summary import (
     Accounting,
@@ -212,7 +211,7 @@ def calibration() -> Calibration:
         cpu_limit_cores=1.0,
         bytes_each=80.0,
         fail_percent=25.0,
-        limit=CeilingLimit.WORKERS,
+        set_by=SetBy.WORKERS,
         sentence="4 workers make at most 20,000 requests/s, 5,000 each (195 µs of CPU a request).",
         reservations=("25% of the requests failed.",),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadlab.analysis.recording import Calibration, Limit, Status
+from loadlab.analysis.recording import Calibration, SetBy, Status
 from loadlab.analysis.summary import Summary, Verdict
 from loadlab.errors import Exit, LabError
 from loadlab.rig.engine import NullTarget
@@ -71,7 +71,7 @@ def calibrated(**changes: object) -> Summary:
         cpu_limit_cores=1.0,
         bytes_each=80.0,
         fail_percent=25.0,
-        limit=Limit.WORKERS,
+        set_by=SetBy.WORKERS,
         sentence="2 workers make at most 20,000 requests/s, 10,000 each (97 µs of CPU a request). So it is.",
         reservations=("25% of the requests failed.",),
         machine={"cpu": "a CPU", "cores": 8, "engine": "processes"},
