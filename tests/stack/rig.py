@@ -34,6 +34,7 @@ services:
   api: {{image: {IMAGES["api"]}}}
   master: {{image: {IMAGES["generator"]}}}
   worker: {{image: {IMAGES["generator"]}}}
+  null-target: {{image: {IMAGES["generator"]}}}
 """
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

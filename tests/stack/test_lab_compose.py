@@ -162,7 +162,8 @@ def test_the_ceiling_and_the_headroom(lab: Lab, tmp_path: Path) -> None:
     assert done.returncode == OK, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert (found["workers"], found["fail_percent"], found["target"]) == (1, 0, "http://api:8000")
-    assert (found["machine"]["engine"], found["set_by"] in ("workers", "cores")) == ("compose", True)
+    assert found["machine"]["engine"] == "compose"
+    assert found["set_by"] in ("workers", "cores", "null-target"), found["sentence"]
     assert found["ceiling_rps"] > 200
     assert not [one for one in found["reservations"] if "made up" in one or "others" in one]
     assert null_targets(lab.rig) == []

@@ -76,7 +76,7 @@ def test_up_with_and_without(lab: Lab) -> None:
     summaries = sorted((lab.rig.clone / "results").glob("*/summary.json"))
     target = json.loads(summaries[-1].read_text())["target"]
     assert len([one for one in target if one["requests"] is not None]) == 2
-    assert "haproxy" in lab("logs", "lb").stdout.lower()
+    assert "server api/api2" in lab("logs", "lb").stdout.lower()  # what HAProxy says of its servers
 
     assert lab("up", "--workers", "1", "--api", "2", "--detach", **ports).returncode == OK
     assert docker("ps", "--all", "--quiet", "--filter", f"name={lab.rig.project}-lb-") == ""
