@@ -31,7 +31,8 @@ def figures(
     used = [worker.cpu_mean_percent for worker in summary.workers if worker.cpu_mean_percent is not None]
     target = [one.cpu_mean_cores for one in summary.target if one.cpu_mean_cores is not None]
     return Figures(
-        users=summary.users_max,
+        # Of a search for the capacity, its figures are of the most users that held.
+        users=summary.capacity.held_users if summary.capacity else summary.users_max,
         throughput_rps=window.throughput_rps,
         p50_ms=percentiles.get("p50"),
         p95_ms=percentiles.get("p95"),
@@ -47,6 +48,7 @@ def figures(
         target_cores=sum(target) if target else None,
         machine_percent=machine_percent,
         balance=_balance([one.requests for one in summary.target if one.requests is not None], replicas),
+        limit=summary.bottleneck.sentence if summary.bottleneck and summary.bottleneck.first else None,
     )
 
 

@@ -100,9 +100,8 @@ def _stages(promises: Sequence[Slo], evidence: Evidence, loads: Loads, *, is_sea
     made = []
     for number, stage in enumerate(evidence.held, 1):
         seconds: Seconds = (stage.seconds,)
-        is_last = (
-            number == len(evidence.held) and not is_search
-        )  # what was unanswered at the stop was asked for in the last one
+        # What was unanswered at the stop was asked for in the last one.
+        is_last = number == len(evidence.held) and not is_search
         results = promised.judged(promises, evidence, loads, seconds, is_last=is_last)
         made.append(Stage(number, stage.users, loads.load(seconds), results))
     return tuple(made)

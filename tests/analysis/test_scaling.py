@@ -8,8 +8,10 @@ import pytest
 
 from loadlab.analysis import scaling, sweep
 from loadlab.analysis.scaling import scale
-from loadlab.analysis.summary import Level, Verdict
+from loadlab.analysis.summarise import summarise
+from loadlab.analysis.summary import Bottleneck, Level, Verdict
 from loadlab.analysis.sweep import Axis, Figures, Point, State, SweepStatus
+from tests import searches
 from tests.analysis import sweeps
 from tests.analysis.sweeps import NO_CPU, SHORT, figures, invalid, point
 from tests.report import summaries
@@ -228,3 +230,21 @@ def test_figures_of_a_run() -> None:
     assert scaling.figures(summary, replicas=4).balance == pytest.approx(0.5)
     assert scaling.figures(summary, replicas=1).balance is None
     assert scaling.figures(summaries.invalid(), replicas=2).doubts == summaries.invalid().validity.reasons
+
+
+def test_what_limited_a_run_is_what_gave_out_first_in_it() -> None:
+    """Where that can be named."""
+    named = Bottleneck("target CPU", "The first thing to give out is the target's CPU.", (), 0.0, 60.0)
+    unnamed = replace(named, first=None, sentence="Nothing was near its limit.")
+    told = [
+        scaling.figures(replace(summaries.summary(), bottleneck=one), replicas=1).limit
+        for one in (named, unnamed, None)
+    ]
+    assert told == [named.sentence, None, None]
+
+
+def test_a_search_counts_by_the_users_that_held() -> None:
+    """Not by the most that were tried."""
+    summary = summarise(searches.found())
+    assert summary.capacity is not None
+    assert scaling.figures(summary, replicas=1).users == summary.capacity.users
