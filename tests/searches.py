@@ -120,6 +120,12 @@ def document(recording: Recording, t: int) -> dict[str, Any]:
     return searching.document(search)
 
 
+def measuring(recording: Recording, after_s: int) -> dict[str, Any]:
+    """Return how a search was going in the first second from then on in which a step was measured."""
+    told = (document(recording, t) for t in range(after_s, len(recording.seconds)))
+    return next(one for one in told if one["state"] == "measure")
+
+
 def breaking_down(most: int, after_s: int) -> Spoil:
     """Return a spoiler: with more users all answers are failures, and so they stay for some seconds afterwards."""
     down_until = 0
