@@ -199,8 +199,8 @@ def test_a_search_is_drawn(opener: Opener, complaints: list[str], search: Path, 
     """The answer is in sight, the charts by users are painted, nothing is wider than the screen."""
     page = opener.open(search, dark=dark, phone=phone)
     keep(page, f"search-{'dark' if dark else 'light'}-{'phone' if phone else 'desktop'}")
-    expect(page.locator(".headline")).to_contain_text("takes 100 users and")
-    expect(page.locator(".headline")).to_be_in_viewport()
+    expect(page.locator(".verdict .headline")).to_contain_text("takes 100 users and")
+    expect(page.locator(".verdict .headline")).to_be_in_viewport()
     width = PHONE["width"] if phone else DESKTOP["width"]
     assert page.evaluate("document.documentElement.scrollWidth") == width
     for place in ("capacity-latency", "capacity-throughput", "capacity-failed"):

@@ -99,7 +99,7 @@ def test_the_form_offers_each_scenario(page: Page, rig: Rig) -> None:
 def test_the_form_offers_shapes_and_slos(page: Page) -> None:
     """Beside the scenario: how the load goes, what is promised, a name; with the rig's own SLOs filled in."""
     shapes = page.get_by_label("Run Shape").locator("option").all_inner_texts()
-    assert shapes == ["steady", "steps", "spike", "soak"]
+    assert shapes == ["steady", "steps", "spike", "soak", "capacity"]
     expect(page.get_by_label("Run Slo")).to_have_value("p95<450ms, fail<1%")
     expect(page.get_by_label("Run Name")).to_have_value("")
 
