@@ -66,6 +66,7 @@ class Reporter:
         self._answered_at = time.monotonic()
         self._sampled_at, self._busy_s = 0.0, 0.0
         self._users = 0
+        self._through = -1  # the last second that was reported
 
     @property
     def is_acknowledged(self) -> bool:
@@ -77,7 +78,7 @@ class Reporter:
         order = msg.data
         if order["run"] == self.run and not self.final:
             return  # told again, after the connection was lost
-        self.run, self.final, self._number = order["run"], False, 0
+        self.run, self.final, self._number, self._through = order["run"], False, 0, -1
         self._kept.clear()
         self.notes.clear()
         begun_ago_s = max(0.0, time.time() + self._offset_s - order["started"])
@@ -123,8 +124,13 @@ class Reporter:
         return bool(is_begun)
 
     def finish(self) -> None:
-        """Send the last report of the run: the users have stopped."""
+        """Send the last report of the run: the users have stopped.
+
+        A second that was over before that, but is not reported yet, is reported as it was: with the users that ran.
+        """
         if self.run is not None and not self.final:
+            if self._through < int(self.recorder.now()) - 1:
+                self._send_new()
             self.final = True
             self._send_new()
 
@@ -177,6 +183,7 @@ class Reporter:
 
     def _report(self) -> dict[str, Any]:
         now = self.recorder.now()
+        self._through = int(now) if self.final else int(now) - 1
         seconds = packed(self.recorder.take(everything=self.final))
         busy_s = self.flow.busy_s()
         in_flight = (busy_s - self._busy_s) / max(now - self._sampled_at, 1e-6)
@@ -186,7 +193,7 @@ class Reporter:
             "run": self.run,
             "number": self._number,
             "final": self.final,
-            "through": int(now) if self.final else int(now) - 1,
+            "through": self._through,
             "seconds": seconds,
             "users": self.runner.user_count if self.final else self._users,
             "in_flight": round(in_flight, 3),

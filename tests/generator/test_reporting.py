@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -164,6 +165,18 @@ def test_users_are_those_of_the_second_that_is_told(desk: Desk) -> None:
     assert [one["users"] for one in desk.worker.sent] == [3]
     desk.world.run(1.0)
     assert [one["users"] for one in desk.worker.sent] == [3, 1]
+
+
+def test_a_second_that_was_over_at_the_stop_has_its_users(desk: Desk) -> None:
+    """A stop between a second's end and its report takes the users away, but not from that second."""
+    desk.begin()
+    desk.world.run(2 + reporting.SETTLE_S / 2)  # the report of the first second is out, that of the second is due
+    desk.request()
+    desk.worker.stop()
+    desk.reporter.finish()
+    told = [(one["through"], one["users"], one["final"]) for one in desk.worker.sent]
+    assert told == [(0, 3, False), (1, 3, False), (2, 0, True)]
+    assert [one["number"] for one in desk.worker.sent] == [1, 2, 3]
 
 
 def test_what_a_worker_says_fits_the_collector(desk: Desk) -> None:
@@ -484,7 +497,7 @@ def test_a_worker_is_wired_up() -> None:
         )
         assert made.recorder.recorded == 1
         assert set(worker.listeners) == {BEGIN, ACK}
-        order = {"run": "r", "started": 0.0, "thresholds_us": []}
+        order = {"run": "r", "started": time.time(), "thresholds_us": []}
         worker.listeners[BEGIN](environment=environment, msg=Message(BEGIN, order, "me"))
         assert made.run == "r"
         assert len(worker.greenlet) == 2
