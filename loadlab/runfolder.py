@@ -282,7 +282,8 @@ def _chosen(wanted: str, ids: list[str], kind: str) -> str:
         return matching[0]
     some = ", ".join((matching or ids)[:5])
     how = f"names several {kind}s" if matching else f"is not a {kind}"
-    raise RunFolderError(f"{wanted!r} {how}. There are: {some}. 'latest' is the newest.")
+    what = "Give one's whole id; " if matching else ""
+    raise RunFolderError(f"{wanted!r} {how}. There are: {some}. {what}'latest' is the newest.")
 
 
 def calibrations(root: Path) -> tuple[Calibration, ...]:

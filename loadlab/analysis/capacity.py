@@ -77,7 +77,7 @@ def capacity(search: Found | None, loads: Loads, promises: Sequence[Slo], *, is_
     is_capacity = is_found and is_believed
     at = loads.load(search.window) if search.about is not None else None
     users = search.low if is_capacity else None
-    recommended = int(HEADROOM * search.low) if is_capacity else None
+    recommended = int(HEADROOM * search.low) if is_capacity and search.is_sure else None
     made = Capacity(
         ending=str(search.ending or "cut short"),
         users=users,

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from loadlab.analysis import cross_check, health
-from loadlab.analysis.evidence import Evidence
+from loadlab.analysis.evidence import Evidence, invalid
 from loadlab.analysis.recording import Calibration, SetBy
 from loadlab.analysis.saturation import CPU_MOST
-from loadlab.analysis.summary import Load
+from loadlab.analysis.summary import Load, Reason
 from loadlab.analysis.wording import figure, many, percent
 
 # Of the machine's cores, by workers and null target together: the master, and what else runs, come on top.
@@ -114,6 +114,20 @@ def _why(given: Calibration, workers: Sequence[WorkerRate], null: _Null) -> str:
     return f"Only {used} of {whose} CPU was used: users that pause within a task leave room for more of them."
 
 
+def doubts(evidence: Evidence) -> list[Reason]:
+    """Return why a calibration says nothing: the target itself gave no answer. None of any other run."""
+    target = evidence.run.plan.get("calibrates")
+    served = cross_check.served(evidence.timeline.target) if target else None
+    if served is None or not (answered := sum(served.counts.values())) or _made_up(served) < answered:
+        return []
+    text = f"Nothing answered at {target}: all answers were made up, and what the scenario makes of them is no ceiling."
+    return [invalid("no-answers", text)]
+
+
+def _made_up(served: cross_check.Served) -> int:
+    return sum(count for kind, count in served.counts.items() if kind.endswith("(made up)"))
+
+
 def _reservations(evidence: Evidence, window: Load) -> Iterator[str]:
     if str(evidence.run.plan["calibrates"]).startswith("https:"):
         yield "The null target speaks plain HTTP: the target's TLS costs a worker more."
@@ -127,7 +141,7 @@ def _reservations(evidence: Evidence, window: Load) -> Iterator[str]:
         yield "The null target told nothing of itself: whether it answered, and whether it was busy, is not known."
         return
     answered = sum(served.counts.values())
-    made_up = sum(count for kind, count in served.counts.items() if kind.endswith("(made up)"))
+    made_up = _made_up(served)
     if made_up and answered:
         share = percent(100 * made_up / answered)
         yield f"{share} of the answers were made up (an empty list, or no content): the target gave none to copy."

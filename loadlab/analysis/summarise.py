@@ -36,7 +36,7 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
     loads = tallied(timeline, spans, window, len(run.thresholds_us), promised.named(promises))
     whole = (range(timeline.length),)
     evidence = Evidence(recording, timeline, held, window, loads.all.over(whole))
-    found = validity.check(evidence, capacities.doubts(search))
+    found = validity.check(evidence, [*capacities.doubts(search), *ceiling.doubts(evidence)])
     # What a search leaves unanswered is of users that were too many, not of the step that is judged.
     results = promised.judged(promises, evidence, loads, window, is_last=search is None)
     reached = capacities.verdict(search, verdict.verdict(results, found, run))

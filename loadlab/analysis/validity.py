@@ -13,7 +13,17 @@ from loadlab.analysis.summary import Accounting, Level, Little, Reason, Validity
 from loadlab.analysis.wording import many
 
 # Of two reasons of a level, the one that comes first here explains the other: no CPU makes lag, lag breaks the rest.
-FIRST = ("generator-limited", "no-requests", "aborted", "load-not-restored", "throttled", "cpu", "lag", "blocked")
+FIRST = (
+    "generator-limited",
+    "target-silent",
+    "no-requests",
+    "aborted",
+    "load-not-restored",
+    "throttled",
+    "cpu",
+    "lag",
+    "blocked",
+)
 ORDER = (Level.INVALID, Level.DEGRADED, Level.VALID)
 
 

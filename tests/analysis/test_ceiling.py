@@ -108,6 +108,15 @@ def test_what_else_makes_a_measurement_invalid_does_so_here() -> None:
     assert summarise(made).validity.level is Level.INVALID
 
 
+def test_a_target_that_answers_nothing_has_no_ceiling() -> None:
+    """What the scenario makes of answers that are all made up would be kept for every run to come."""
+    found = summarise(calibration(way="made up"))
+    assert found.validity.level is Level.INVALID
+    assert found.validity.reasons[0].code == "no-answers"
+    assert "Nothing answered at" in found.headline
+    assert summarise(calibration()).validity.level is Level.VALID
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
