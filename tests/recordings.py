@@ -1,7 +1,7 @@
 """Makes recordings of runs that never were: consistent down to the last request, so that a test may spoil one thing.
 
-`make(Recipe(...))` gives a clean run; `plausible()` one of 120 s with a ramp, a burst of failures and a lost worker;
-`hour()` a long one with wide histograms, to measure with.
+`make(Recipe(...))` gives a clean run; `plausible()` one of 120 s with a ramp, a burst of failures and a lost worker. A
+long one with all that can be recorded, to measure with, is in hours.py.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from loadlab.analysis.recording import (
     WorkerSecond,
 )
 
+LAG_STEP_US = 100  # as the probe of generator/health.py counts
 STARTED = 1_760_000_000.0  # Unix seconds: 2025-10-09 08:53:20 UTC
 LatencyMs = Callable[[random.Random, float], float]  # of a source of chance and the second
 
@@ -100,7 +101,7 @@ class Recipe:
 
 def make(recipe: Recipe | None = None) -> Recording:
     """Return the recording of a recipe; the same recipe gives the same recording."""
-    return _Maker(recipe or Recipe()).made()
+    return Maker(recipe or Recipe()).made()
 
 
 def plausible() -> Recording:
@@ -116,20 +117,6 @@ def plausible() -> Recording:
             name="nightly",
         )
     )
-
-
-def hour(seconds: int = 3600, endpoints: int = 10, workers: int = 8, buckets: int = 250) -> Recording:
-    """Return a long run with wide histograms: about `buckets` filled in each cell."""
-    recipe = Recipe(steps=((1000, seconds - 20.0),), spawn_rate=50, workers=workers, name="hour", shape="soak")
-    maker = _Maker(recipe)
-    pool = [_wide(random.Random(number), buckets, maker.run.thresholds_us) for number in range(200)]
-    names = [f"/endpoint/{number}" for number in range(endpoints)]
-
-    def cells_of(t: int, _requests: int) -> list[Cell]:
-        return [_taken(pool, t * endpoints + number, name) for number, name in enumerate(names)]
-
-    maker.cells_of = cells_of
-    return maker.made()
 
 
 def times(values_us: Sequence[int]) -> Times | None:
@@ -157,19 +144,7 @@ def cell(
     return Cell(method, name, times(values_us), times(failed_us), 300 * len(values_us), slow, kinds)
 
 
-def _wide(chance: random.Random, buckets: int, thresholds_us: Sequence[int]) -> tuple[Times, tuple[int, ...]]:
-    values = [round(chance.lognormvariate(math.log(20_000), 0.6)) for _ in range(2 * buckets)]
-    made = times(values)
-    assert made is not None
-    return made, tuple(sum(value >= threshold for value in values) for threshold in thresholds_us)
-
-
-def _taken(pool: list[tuple[Times, tuple[int, ...]]], number: int, name: str) -> Cell:
-    made, slow = pool[number * 7 % len(pool)]
-    return Cell("GET", name, made, None, made.n * 300, slow, {})
-
-
-class _Maker:
+class Maker:
     """Walks through a recipe second by second and keeps every account."""
 
     def __init__(self, recipe: Recipe) -> None:
@@ -231,7 +206,8 @@ class _Maker:
     def _lag(self) -> tuple[str, int]:
         lag = Histogram()
         for _ in range(50):  # the probe wakes every 20 ms
-            lag.add(round(self.chance.lognormvariate(math.log(250), 0.6)))
+            late_us = self.chance.lognormvariate(math.log(250), 0.6)
+            lag.add(int(late_us / LAG_STEP_US) * LAG_STEP_US)
         return lag.to_text(), lag.max_us or 0
 
     def _alive(self, t: float) -> list[int]:

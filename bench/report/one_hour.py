@@ -3,7 +3,8 @@
     .lab/venv/bin/python bench/report/one_hour.py
     .lab/venv/bin/python bench/report/one_hour.py --throughput 1000 5000
 
-The run is a synthetic one of 10 endpoints, 8 workers and a target of two instances. Each time is of a fresh process,
+The run is a synthetic one of 10 endpoints, 8 workers and a target of two instances, with all that LeanHttpUser and the
+rig's own API tell. Each time is of a fresh process,
 its imports included, as the master and `./lab` start it. CPU time is what is held against the bounds: on a machine that
 has nothing else to do, it is the time that passes. Exits with 1 when a bound is missed.
 """
@@ -21,8 +22,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from loadlab.analysis.recording import Recording  # noqa: E402
-from tests import recordings  # noqa: E402
+from tests import hours  # noqa: E402
 from tests.report import folders  # noqa: E402
 
 MB = 1_000_000
@@ -88,27 +88,19 @@ def measure(path: Path) -> list[Line]:
     ]
 
 
-def as_recorded(recording: Recording) -> Recording:
-    """Return the recording with as many digits as the recorder writes."""
-    for second in recording.seconds:
-        for worker in second.workers:
-            worker.cpu_s, worker.in_flight = round(worker.cpu_s, 4), round(worker.in_flight, 3)
-            worker.clock_offset_s = round(worker.clock_offset_s, 4)
-    return recording
-
-
 def main() -> int:
     """Make a run of each throughput, measure it, and print a table of each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=3600)
     parser.add_argument("--endpoints", type=int, default=10)
     parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--instances", type=int, default=2, help="of the target; 0: it tells nothing")
     parser.add_argument("--throughput", type=int, nargs="+", default=[1000], help="requests/s, a run of each")
     options = parser.parse_args()
     good = True
     for throughput in options.throughput:
         buckets = throughput // options.endpoints // 2  # a cell of so many has twice as many requests
-        recording = as_recorded(recordings.hour(options.seconds, options.endpoints, options.workers, buckets))
+        recording = hours.hour(options.seconds, options.endpoints, options.workers, buckets, options.instances)
         with tempfile.TemporaryDirectory() as root:
             lines = measure(folders.write(recording, Path(root)).path)
         print(f"| {throughput:,} requests/s | measured | bound |\n| --- | --- | --- |")

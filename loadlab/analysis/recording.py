@@ -307,7 +307,7 @@ class Run:
     plan: dict[str, Any]
     thresholds_us: tuple[int, ...]
     created: float
-    format: int = 1
+    format: int = 2
     started: float | None = None
     ended: float | None = None
     duration_s: float | None = None

@@ -11,7 +11,7 @@ from loadlab.analysis import sides, summarise
 from loadlab.analysis.recording import Recording
 from loadlab.analysis.sides import METRICS, Estimate, Metric, ScopeKey
 from loadlab.analysis.summary import Load
-from tests import pairs, recordings
+from tests import hours, pairs, recordings
 
 
 def found(recording: Recording, key: ScopeKey = None, *more: Recording) -> dict[str, Estimate]:
@@ -33,7 +33,7 @@ def shown(load: Load) -> dict[str, float]:
         recordings.make(),
         recordings.plausible(),
         recordings.make(recordings.Recipe(steps=((20, 30), (40, 30)), shape="steps")),
-        recordings.hour(seconds=700, endpoints=2, buckets=20),  # its seconds are put together
+        hours.hour(seconds=700, endpoints=2, buckets=20),  # its seconds are put together
     ],
     ids=["clean", "failures", "stages", "long"],
 )

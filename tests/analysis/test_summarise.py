@@ -18,7 +18,8 @@ from loadlab.analysis.summarise import summarise
 from loadlab.analysis.summary import Level, Summary, Verdict
 from loadlab.errors import Exit
 from loadlab.runfolder import SUMMARY
-from tests.recordings import EndpointRecipe, Recipe, burst, cell, fixed, hour, lognormal, make, plausible
+from tests.hours import hour
+from tests.recordings import EndpointRecipe, Recipe, burst, cell, fixed, lognormal, make, plausible
 
 SLOW = [EndpointRecipe("GET", "/tests", 1.0, lognormal(500, 0.1))]
 

@@ -13,7 +13,7 @@ def write(recording: Recording, root: Path) -> RunFolder:
     folder = RunFolder(root / recording.run.id)
     folder.path.mkdir(parents=True)
     folder.write_run(recording.run)
-    lines = [SECOND.dump(second, short=True) + b"\n" for second in recording.seconds]
+    lines = [SECOND.dump(second) + b"\n" for second in recording.seconds]
     folder.timeline.write_bytes(b"".join(lines))
     for event in recording.events:
         folder.append_event(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import re
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from loadlab import runfolder
 from loadlab.analysis.histogram import Histogram, bounds_of
-from loadlab.analysis.recording import EventKind, Status
+from loadlab.analysis.recording import EventKind, Second, Status
+from loadlab.columns import to_rows
 from loadlab.runfolder import RunFolder, RunFolderError
 from tests import recordings
 from tests.report import folders
@@ -76,8 +79,8 @@ def test_readers_ignore_what_they_do_not_know(tmp_path: Path) -> None:
     folder.timeline.write_text("\n".join(json.dumps(json.loads(line) | {"of_tomorrow": [1]}) for line in lines))
     read = RunFolder(folder.path).read()
     assert (len(read.seconds), read.unreadable_lines, read.partial) == (len(lines), 0, False)
-    folder.run.write_text(json.dumps(document | {"format": 2}))
-    with pytest.raises(RunFolderError, match="has format 2"):
+    folder.run.write_text(json.dumps(document | {"format": 3}))
+    with pytest.raises(RunFolderError, match="has format 3"):
         folder.read()
 
 
@@ -104,3 +107,22 @@ def test_a_histogram_is_laid_out_as_the_page_says() -> None:
         for part, width in zip((packed[1:split], packed[split:]), widths, strict=True)
     ]
     assert dict(zip(accumulate(read[0]), read[1], strict=True)) == written.counts
+
+
+def test_the_first_format_is_read_still(tmp_path: Path) -> None:
+    """Its lines had lists of objects."""
+    recording = recordings.plausible()
+    folder = folders.write(recording, tmp_path)
+    lines = TypeAdapter(Second)
+    rows = (lines.dump_json(second, exclude_defaults=True) for second in recording.seconds)
+    folder.timeline.write_bytes(b"\n".join(rows) + b"\n")
+    folder.run.write_text(json.dumps(json.loads(folder.run.read_text()) | {"format": 1}))
+    read = folder.read()
+    assert (read.seconds, read.unreadable_lines) == (recording.seconds, 0)
+
+
+def test_the_shown_columns_can_be_read() -> None:
+    """The objects on the page are those of the columns above them."""
+    found = re.search(r"to_rows\((.+)\)\n    (.+)", PAGE)
+    assert found is not None
+    assert to_rows(ast.literal_eval(found[1])) == ast.literal_eval(found[2])

@@ -161,7 +161,7 @@ def test_a_damaged_folder(lab: Lab, alike: Path) -> None:
     folder = RunFolder(alike / "results" / B)
     lines = folder.timeline.read_text().splitlines()
     line = json.loads(lines[30])
-    line["cells"][0]["ok"][4] = "\u00e9"
+    line["cells"]["ok"][0][4] = "\u00e9"
     folder.timeline.write_text("\n".join([*lines[:30], json.dumps(line), *lines[31:]]))
     code, _, err = lab("compare", A, B)
     assert (code, B in err) == (Exit.TOOL_ERROR, True)
