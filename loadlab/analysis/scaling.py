@@ -11,6 +11,7 @@ from loadlab.analysis import scaling_told as told
 from loadlab.analysis import usl
 from loadlab.analysis.summary import Level, Summary, Verdict
 from loadlab.analysis.sweep import Axis, Figures, Point, Row, Scaling, Spread, State, Sweep, SweepStatus, Usl
+from loadlab.analysis.used import Used
 
 # Users who wait for an answer in less than a tenth of their time would ask for less than a ninth more of a target that
 # answers at once: the throughput is theirs.
@@ -22,13 +23,10 @@ GENERATOR_LIMITED = frozenset({"throttled", "cpu", "lag", "blocked"})
 INTERRUPTED, INVALID, FAILED, TOOL_ERROR = 97, 98, 99, 1  # exit codes, see errors.py
 
 
-def figures(
-    summary: Summary, *, replicas: int, worker_cores: float = 1.0, machine_percent: float | None = None
-) -> Figures:
-    """Return what a run gives for its point. `worker_cores` is how many cores a worker may use, at most 1."""
+def figures(summary: Summary, cpu: Used, *, replicas: int) -> Figures:
+    """Return what a run gives for its point, by its summary and the CPU that was used in its measured window."""
     window = summary.window
     percentiles = window.ok.percentiles_ms if window.ok else {}
-    used = [worker.cpu_mean_percent for worker in summary.workers if worker.cpu_mean_percent is not None]
     target = [one.cpu_mean_cores for one in summary.target if one.cpu_mean_cores is not None]
     return Figures(
         # Of a search for the capacity, its figures are of the most users that held.
@@ -44,9 +42,9 @@ def figures(
         doubts=tuple(reason for reason in summary.validity.reasons if reason.level is not Level.VALID),
         exit_code=summary.exit_code,
         headline=summary.headline,
-        generator_cores=sum(used) / 100 * worker_cores if used else None,
+        generator_cores=cpu.generator_cores,
         target_cores=sum(target) if target else None,
-        machine_percent=machine_percent,
+        machine_percent=cpu.machine_percent,
         balance=_balance([one.requests for one in summary.target if one.requests is not None], replicas),
         limit=summary.bottleneck.sentence if summary.bottleneck and summary.bottleneck.first else None,
     )

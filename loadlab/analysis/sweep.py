@@ -42,8 +42,8 @@ class Figures:
     """What a point gave: figures of the measured window of its run.
 
     `generator_cores` and `target_cores` are the CPU that all workers and all instances of the target used, in cores;
-    `machine_percent` is how busy all cores of this machine were while the planned users ran. `balance` is Jain's index
-    of the requests that each replica served. `limit` is what limited the run, in a sentence.
+    `machine_percent` is how busy all cores of the master's machine were. `balance` is Jain's index of the requests that
+    each replica served. `limit` is what limited the run, in a sentence.
     """
 
     users: int
