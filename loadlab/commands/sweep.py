@@ -1,4 +1,4 @@
-"""`./lab sweep`: the same run on a fresh rig for each number of workers or replicas, and one report of all."""
+"""`./lab sweep`: one run, or one search, on a fresh rig for each number of workers or replicas; one report of all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from loadlab import report
 from loadlab.analysis import scaling
 from loadlab.analysis.recording import Status
 from loadlab.analysis.scaling_told import name as name_of
+from loadlab.analysis.scaling_told import why_none
 from loadlab.analysis.sweep import Point, State, Sweep, SweepStatus
 from loadlab.analysis.used import used
 from loadlab.commands import collecting, rig, run, sweep_planning
@@ -148,7 +149,11 @@ def line(sweep: Sweep, point: Point) -> str:
     given = point.figures
     if given is None:
         return f"{name_of(sweep, point)}: {point.state}. {point.error}".strip()
+    if given.search and given.search.users is None:
+        none = f"no capacity was found: {why_none(given)} ({given.verdict}, measurement {given.validity})"
+        return words.plain(f"{name_of(sweep, point)}: {none}")
     parts = [
+        *([f"capacity {words.many(given.search.users, 'user')}"] if given.search and given.search.users else []),
         f"{words.number(given.throughput_rps)} requests/s",
         f"p95 {words.milliseconds(given.p95_ms)}",
         f"{words.percent(given.fail_percent)} failed",

@@ -174,6 +174,7 @@ COMPARISON_TERMS: dict[str, Term] = {
 # What the page of a sweep says beside those that it shares with a run's.
 SWEEP_TERMS: dict[str, Term] = {
     **{key: TERMS[key] for key in ("throughput", "percentile", "failed", "verdict", "validity")},
+    "capacity": SEARCH_TERMS["capacity"],
     "growth": Term("growth", "Throughput, by that of the row before."),
     "efficiency": Term(
         "efficiency", "Throughput, in % of what it would be had it grown in proportion from the first row on."

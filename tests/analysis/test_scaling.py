@@ -8,11 +8,9 @@ import pytest
 
 from loadlab.analysis import scaling, sweep
 from loadlab.analysis.scaling import scale
-from loadlab.analysis.summarise import summarise
 from loadlab.analysis.summary import Bottleneck, Level, Verdict
 from loadlab.analysis.sweep import Axis, Figures, Point, State, SweepStatus
 from loadlab.analysis.used import Used
-from tests import searches
 from tests.analysis import sweeps
 from tests.analysis.sweeps import NO_CPU, SHORT, figures, invalid, point
 from tests.report import summaries
@@ -244,10 +242,3 @@ def test_what_limited_a_run_is_what_gave_out_first_in_it() -> None:
         for one in (named, unnamed, None)
     ]
     assert told == [named.sentence, None, None]
-
-
-def test_a_search_counts_by_the_users_that_held() -> None:
-    """Not by the most that were tried."""
-    summary = summarise(searches.found())
-    assert summary.capacity is not None
-    assert scaling.figures(summary, UNTOLD, replicas=1).users == summary.capacity.users
