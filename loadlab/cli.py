@@ -65,6 +65,11 @@ Promises = Annotated[
 ]
 Scenario = Annotated[str | None, Option("--scenario", metavar="NAME", help="Which users. Default: SCENARIO of .env.")]
 Name = Annotated[str | None, Option("--name", metavar="TEXT", help="A name for the run, to find it again.")]
+StartUsers = Annotated[str | None, Option("--from", metavar="N", help="Users of a search's first step. Default: 10.")]
+Precision = Annotated[
+    str | None,
+    Option("--precision", metavar="PERCENT", help="How near what held and what broke are to be. Default: 3."),
+]
 Host = Annotated[str | None, Option("--host", metavar="URL", help="Another target. Default: TARGET_HOST of .env.")]
 AsSummary = Annotated[bool, Option("--json", help="Print the summary as JSON, and nothing else, to stdout.")]
 Keep = Annotated[bool, Option("--keep", help="Leave the rig up that this run brought up.")]
@@ -139,13 +144,8 @@ def capacity(
     workers: Workers = None,
     slo: Promises = None,
     users: Annotated[str, Option("--users", "-u", metavar="N", help="The most users to try.")] = planning.MOST_USERS,
-    start_users: Annotated[
-        str | None, Option("--from", metavar="N", help="Users of the first step. Default: 10.")
-    ] = None,
-    precision: Annotated[
-        str | None,
-        Option("--precision", metavar="PERCENT", help="How near what held and what broke are to be. Default: 3."),
-    ] = None,
+    start_users: StartUsers = None,
+    precision: Precision = None,
     time: Annotated[
         str | None, Option("--time", "-t", metavar="TIME", help="The most that the search may take. Default: 6m.")
     ] = None,
@@ -231,7 +231,20 @@ def run_many(
         bool | None,
         Option("--lb/--no-lb", help="Reach the API by way of HAProxy, or not. Default: with --api, else LB of .env."),
     ] = None,
-    users: Users = None,
+    capacity: Annotated[
+        bool, Option("--capacity", help="Search for the capacity at each number, instead of the same run.")
+    ] = False,
+    users: Annotated[
+        str | None,
+        Option(
+            "--users",
+            "-u",
+            metavar="N",
+            help="Users at the peak; of a search the most to try. Default: USERS of .env; of a search 10000.",
+        ),
+    ] = None,
+    start_users: StartUsers = None,
+    precision: Precision = None,
     spawn_rate: SpawnRate = None,
     time: Time = None,
     shape: Shape = None,
@@ -242,7 +255,7 @@ def run_many(
     engine: EngineName = "auto",
     as_json: Annotated[bool, Option("--json", help="Print sweep.json, and nothing else, to stdout.")] = False,
 ) -> None:
-    """Make the same run with several numbers of workers, or of replicas, and say how throughput grows with them.
+    """Make the same run, or search for the capacity, with several numbers of workers or of replicas: how does it grow?
 
     Each on a fresh rig with an empty store. Exits with 0, 99 when an SLO was broken in any of them, 98 when any is
     invalid, 1 when any could not be made, 97 when interrupted.
@@ -256,10 +269,12 @@ def run_many(
         scenario=scenario,
         name=name,
         host=host,
+        start_users=start_users,
+        precision=precision,
         engine=engine,
         as_json=as_json,
     )
-    raise typer.Exit(sweep.start(SweepAsked(asked, workers, api, lb, repeats, resume)))
+    raise typer.Exit(sweep.start(SweepAsked(asked, workers, api, lb, repeats, resume, capacity)))
 
 
 @app.command("runs")

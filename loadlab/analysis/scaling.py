@@ -9,8 +9,21 @@ from statistics import fmean, median
 
 from loadlab.analysis import scaling_told as told
 from loadlab.analysis import usl
-from loadlab.analysis.summary import Level, Summary, Verdict
-from loadlab.analysis.sweep import Axis, Figures, Point, Row, Scaling, Spread, State, Sweep, SweepStatus, Usl
+from loadlab.analysis.summary import Capacity, Level, Load, Summary, Verdict
+from loadlab.analysis.sweep import (
+    Axis,
+    Figures,
+    Point,
+    Row,
+    Scaling,
+    Searched,
+    Spread,
+    State,
+    Sweep,
+    SweepStatus,
+    Usl,
+)
+from loadlab.analysis.used import Used
 
 # Users who wait for an answer in less than a tenth of their time would ask for less than a ninth more of a target that
 # answers at once: the throughput is theirs.
@@ -19,20 +32,18 @@ PACED_SHARE = 0.10
 SATURATED_PERCENT = 90.0
 # The workers had no CPU left: their times are wrong, but the requests that they made are counted all the same.
 GENERATOR_LIMITED = frozenset({"throttled", "cpu", "lag", "blocked"})
+# A search ended for a step that could not be measured: what made it so is told by the others.
+SEARCH_ENDED = "generator-limited"
 INTERRUPTED, INVALID, FAILED, TOOL_ERROR = 97, 98, 99, 1  # exit codes, see errors.py
 
 
-def figures(
-    summary: Summary, *, replicas: int, worker_cores: float = 1.0, machine_percent: float | None = None
-) -> Figures:
-    """Return what a run gives for its point. `worker_cores` is how many cores a worker may use, at most 1."""
+def figures(summary: Summary, cpu: Used, *, replicas: int) -> Figures:
+    """Return what a run gives for its point, by its summary and the CPU that was used in its measured window."""
     window = summary.window
     percentiles = window.ok.percentiles_ms if window.ok else {}
-    used = [worker.cpu_mean_percent for worker in summary.workers if worker.cpu_mean_percent is not None]
     target = [one.cpu_mean_cores for one in summary.target if one.cpu_mean_cores is not None]
     return Figures(
-        # Of a search for the capacity, its figures are of the most users that held.
-        users=summary.capacity.held_users if summary.capacity else summary.users_max,
+        users=_users_of(summary.capacity, window) if summary.capacity else summary.users_max,
         throughput_rps=window.throughput_rps,
         p50_ms=percentiles.get("p50"),
         p95_ms=percentiles.get("p95"),
@@ -44,11 +55,30 @@ def figures(
         doubts=tuple(reason for reason in summary.validity.reasons if reason.level is not Level.VALID),
         exit_code=summary.exit_code,
         headline=summary.headline,
-        generator_cores=sum(used) / 100 * worker_cores if used else None,
+        generator_cores=cpu.generator_cores,
         target_cores=sum(target) if target else None,
-        machine_percent=machine_percent,
+        machine_percent=cpu.machine_percent,
         balance=_balance([one.requests for one in summary.target if one.requests is not None], replicas),
         limit=summary.bottleneck.sentence if summary.bottleneck and summary.bottleneck.first else None,
+        search=_searched(summary.capacity) if summary.capacity else None,
+    )
+
+
+def _users_of(found: Capacity, window: Load) -> int:
+    """Return the users of the step that a search's figures are of: not those that held, where it found no capacity."""
+    at = (step.users for step in found.steps if (step.start_s, step.end_s) == (window.start_s, window.end_s))
+    return next(at, found.held_users)
+
+
+def _searched(found: Capacity) -> Searched:
+    return Searched(
+        ending=found.ending,
+        users=found.users,
+        confirmed=found.confirmed,
+        held_users=found.held_users,
+        broke_users=found.broke_users,
+        limiting=found.limiting,
+        sentence=found.sentence,
     )
 
 
@@ -75,26 +105,33 @@ def scale(sweep: Sweep) -> Scaling:
         rows=tuple(rows),
         usl=fitted,
         refusal=refusal,
-        notes=tuple(told.notes(sweep, rows, fitted)),
+        notes=tuple(told.notes(sweep, rows, fitted, _without_capacity(sweep))),
     )
 
 
 def counts(sweep: Sweep, point: Point) -> bool:
     """Tell whether a point's throughput is to be believed.
 
-    Where the number of workers is swept, what the workers can make is the question: it is believed of a run that is
-    invalid because they had no CPU left. Of a sweep of replicas such a run says nothing.
+    That of a search is, when it found a capacity. Where the number of workers is swept, what the workers can make is
+    the question: it is believed of a run, or a search, that is invalid because they had no CPU left. Of a sweep of
+    replicas such a run says nothing.
     """
-    if point.state is not State.MEASURED or point.figures is None:
+    given = point.figures
+    if point.state is not State.MEASURED or given is None:
         return False
-    if point.figures.validity is not Level.INVALID:
+    if given.search.users is not None if given.search else given.validity is not Level.INVALID:
         return True
-    return sweep.axis is Axis.WORKERS and is_generator_limited(point.figures)
+    return sweep.axis is Axis.WORKERS and is_generator_limited(given)
+
+
+def _without_capacity(sweep: Sweep) -> list[Point]:
+    """Return the points whose searches were to no avail."""
+    return [one for one in sweep.points if one.figures and one.figures.search and not counts(sweep, one)]
 
 
 def is_generator_limited(given: Figures) -> bool:
     """Tell whether nothing but the workers' want of CPU makes a measurement invalid."""
-    codes = {reason.code for reason in given.doubts if reason.level is Level.INVALID}
+    codes = {reason.code for reason in given.doubts if reason.level is Level.INVALID} - {SEARCH_ENDED}
     return bool(codes) and codes <= GENERATOR_LIMITED
 
 
@@ -124,6 +161,7 @@ def _row(sweep: Sweep, count: int) -> Row:
         runs=len(found),
         throughput_rps=_spread([one.throughput_rps for one in found], fmean),
         users=fmean(one.users for one in found),
+        capacity_users=_spread([one.search.users for one in found if one.search], fmean),
         p50_ms=_spread([one.p50_ms for one in found], median),
         p95_ms=_spread([one.p95_ms for one in found], median),
         p99_ms=_spread([one.p99_ms for one in found], median),
@@ -135,7 +173,7 @@ def _row(sweep: Sweep, count: int) -> Row:
         target_cores=_mean(one.target_cores for one in found),
         balance=min((one.balance for one in found if one.balance is not None), default=None),
         limit=next((one.limit for one in found if one.limit), None),
-        is_paced=waiting is not None and waiting < 100 * PACED_SHARE,
+        is_paced=_is_paced(found, waiting),
         is_saturated=sweep.is_shared and busy is not None and busy >= SATURATED_PERCENT,
         is_generator_limited=any(map(is_generator_limited, found)),
     )
@@ -158,6 +196,16 @@ def _busy(given: Figures, cores: int) -> float | None:
 def _waiting(given: Figures) -> float | None:
     """Return in which part of their time users waited for an answer, in %."""
     return None if given.in_flight is None or not given.users else 100 * given.in_flight / given.users
+
+
+def _is_paced(found: Sequence[Figures], waiting_percent: float | None) -> bool:
+    """Tell whether users who pause set the throughput; a search has as many as there can be: what they wait is no hint.
+
+    A target of fast answers reaches its limit with users who hardly wait at all.
+    """
+    if waiting_percent is None or any(one.search for one in found):
+        return False
+    return waiting_percent < 100 * PACED_SHARE
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadlab.analysis.sweep import Axis, Point, Row, State, Sweep, SweepStatus, Usl
+from loadlab.analysis.summary import Level
+from loadlab.analysis.sweep import Axis, Figures, Point, Row, State, Sweep, SweepStatus, Usl
 from loadlab.analysis.wording import figure, listed, many, percent
 
 NOT_FITTED = "The Universal Scalability Law is not fitted"
@@ -21,16 +22,43 @@ def noun(sweep: Sweep, count: int) -> str:
 def headline(sweep: Sweep, rows: Sequence[Row]) -> str:
     """Return the answer in a sentence or two: what the last step brought, why, and where the most was."""
     known = [row for row in rows if row.throughput_rps]
+    if not known and sweep.is_search:
+        return "No point's search found a capacity."
     if not known:
         return "No point gave a measurement that can be believed."
-    last, best = known[-1], max(known, key=lambda row: row.throughput_rps.value if row.throughput_rps else 0.0)
-    most = f"{_rps(best)} requests/s with {noun(sweep, best.count)}"
+    last = known[-1]
     if last.growth is None:
-        return f"{most[0].upper()}{most[1:]}; there is no other point to compare that can be believed."
-    verb = "make" if sweep.axis is Axis.WORKERS else "serve"
-    step = f"{noun(sweep, last.count)} {verb} {last.growth:.2f} x the load of {known[-2].count}"
+        return f"{_most(sweep, known, is_only=True)}; there is no other point to compare that can be believed."
     why = cause(sweep, last)
-    return f"{step}{f': {why}' if why else ''}. The most were {most}."
+    return f"{_step(sweep, known)}{f': {why}' if why else ''}. {_most(sweep, known)}."
+
+
+def _step(sweep: Sweep, known: Sequence[Row]) -> str:
+    """Return what the last step brought; of workers that had no CPU left, no SLO held what they made."""
+    before, last = known[-2:]
+    growth = f"{last.growth:.2f} x the load of {before.count}"
+    if last.capacity_users:
+        return f"With {noun(sweep, last.count)}, the SLOs hold at {growth}"
+    return f"{noun(sweep, last.count)} {'make' if sweep.axis is Axis.WORKERS else 'serve'} {growth}"
+
+
+def _most(sweep: Sweep, known: Sequence[Row], *, is_only: bool = False) -> str:
+    """Return where the most was: of capacities, where there are any, with the users who belong to it."""
+    capacities = [row for row in known if row.capacity_users]
+    best = max(capacities or known, key=lambda row: row.throughput_rps.value if row.throughput_rps else 0.0)
+    most = f"{_rps(best)} requests/s with {noun(sweep, best.count)}"
+    if best.capacity_users:
+        held = many(round(best.capacity_users.value), "user")
+        return f"The {'' if is_only else 'greatest '}capacity {'is' if is_only else 'was'} {held} and {most}"
+    return f"{most[0].upper()}{most[1:]}" if is_only else f"The most were {most}"
+
+
+def meaning(sweep: Sweep) -> str:
+    """Return what the figures of a sweep of searches are, in a sentence; nothing of one of runs, which are plain."""
+    if not sweep.is_search:
+        return ""
+    promises = listed([str(text) for text in sweep.plan.get("slos") or ()], most=MOST_SAID)
+    return f"Capacities: the most users, and their requests/s, that hold {promises}."
 
 
 def cause(sweep: Sweep, row: Row) -> str:
@@ -68,9 +96,13 @@ def saturated(sweep: Sweep, rows: Sequence[Row]) -> str:
     )
 
 
-def notes(sweep: Sweep, rows: Sequence[Row], fitted: Usl | None) -> Iterator[str]:
-    """Yield what should be known beside the headline, the weightiest first."""
-    yield from _missing(sweep)
+def notes(sweep: Sweep, rows: Sequence[Row], fitted: Usl | None, without: Sequence[Point] = ()) -> Iterator[str]:
+    """Yield what should be known beside the headline, the weightiest first.
+
+    `without` are the points whose search found no capacity, so that they are none of the curve's.
+    """
+    yield from _missing(sweep, without)
+    yield from _searches(sweep, without)
     yield from _machine(sweep, rows)
     yield from _paced(rows)
     if fitted is not None:
@@ -80,16 +112,38 @@ def notes(sweep: Sweep, rows: Sequence[Row], fitted: Usl | None) -> Iterator[str
     yield from sweep.notes
 
 
-def _missing(sweep: Sweep) -> Iterator[str]:
+def _missing(sweep: Sweep, without: Sequence[Point]) -> Iterator[str]:
     for state, said in ((State.FAILED, "Could not be measured"), (State.INTERRUPTED, "Interrupted")):
         if points := [point for point in sweep.points if point.state is state]:
             yield f"{said}: {_points(sweep, points)}."
     pending = sum(point.state is State.PENDING for point in sweep.points)
     if sweep.status is not SweepStatus.FINISHED:
         yield f"The sweep was cut short: {many(pending, 'point')} of {len(sweep.points)} not tried yet."
-    invalid = [p for p in sweep.points if p.figures is not None and p.figures.validity == "invalid"]
+    measured = [point for point in sweep.points if point.figures is not None and point not in without]
+    invalid = [point for point in measured if point.figures is not None and point.figures.validity == "invalid"]
     if invalid:
         yield f"Invalid, so that response times say nothing: {_points(sweep, invalid)}."
+
+
+def _searches(sweep: Sweep, without: Sequence[Point]) -> Iterator[str]:
+    """Say which searches found no capacity, and why; and what is to be known of those that did."""
+    for point in without[:MOST_SAID]:
+        if point.figures is not None:
+            yield f"No capacity was found with {name(sweep, point)}: {why_none(point.figures)}."
+    if len(without) > MOST_SAID:
+        yield f"No capacity was found with {many(len(without) - MOST_SAID, 'more point')}: the list of runs has them."
+    found = [(point, point.figures.search) for point in sweep.points if point.figures and point.figures.search]
+    if unsure := [point for point, one in found if one.users is not None and not one.confirmed]:
+        yield f"Not confirmed by a longer step, so that it may be less: {_points(sweep, unsure)}."
+    if broken := [point for point, one in found if one.ending == "not-recovered"]:
+        yield f"The target collapsed under more users and did not come back: {_points(sweep, broken)}."
+
+
+def why_none(given: Figures) -> str:
+    """Return why a search found no capacity: a clause without a full stop."""
+    broken = [reason for reason in given.doubts if reason.level is Level.INVALID]
+    text = broken[0].text if broken else given.search.sentence if given.search else given.headline
+    return (text[0].lower() + text[1:]).rstrip(".")
 
 
 def _machine(sweep: Sweep, rows: Sequence[Row]) -> Iterator[str]:
@@ -138,7 +192,10 @@ def _generator(sweep: Sweep, rows: Sequence[Row]) -> Iterator[str]:
     if not short:
         return
     if sweep.axis is Axis.WORKERS:
-        yield f"With {_at(sweep, short)}, the workers had no CPU left: the throughput is theirs, not the target's."
+        none = ", and no capacity" if sweep.is_search else ""
+        yield (
+            f"With {_at(sweep, short)}, the workers had no CPU left: the throughput is theirs, not the target's{none}."
+        )
     else:
         yield f"With {_at(sweep, short)}, the workers had no CPU left, which says nothing of the API: use more workers."
 

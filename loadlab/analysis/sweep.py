@@ -1,4 +1,4 @@
-"""A sweep: one run at several numbers of workers, or of replicas of the API. The content of sweep.json.
+"""A sweep: one run, or one search, at several numbers of workers or of replicas. The content of sweep.json.
 
 Units are in the names, as in summary.py. None is "cannot be said". docs/metrics.md defines each figure.
 """
@@ -25,7 +25,7 @@ class State(StrEnum):
 
     PENDING = "pending"
     MEASURED = "measured"
-    INTERRUPTED = "interrupted"  # its run was stopped before its end
+    INTERRUPTED = "interrupted"  # its run was stopped before its end, or given up: then it may have no folder
     FAILED = "failed"  # no run could be made, or nothing of it was brought home
 
 
@@ -38,12 +38,30 @@ class SweepStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What a point gave: figures of the measured window of its run.
+class Searched:
+    """What the search for the capacity of a point came to, as in summary.Capacity.
 
+    `users` is the capacity; None where none was found, and `sentence` says why. `confirmed`: it was held for longer.
+    `held_users` and `broke_users` are the bracket, `limiting` the promise that broke first.
+    """
+
+    ending: str
+    users: int | None
+    confirmed: bool
+    held_users: int
+    broke_users: int | None
+    limiting: str | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a point gave: figures of the measured window of its run; of a search that is the step of its capacity.
+
+    `users` are the most that ran; of a search, those of that step, or where it found none, of the last one measured.
     `generator_cores` and `target_cores` are the CPU that all workers and all instances of the target used, in cores;
-    `machine_percent` is how busy all cores of this machine were while the planned users ran. `balance` is Jain's index
-    of the requests that each replica served. `limit` is what limited the run, in a sentence.
+    `machine_percent` is how busy all cores of the master's machine were. `balance` is Jain's index of the requests that
+    each replica served. `limit` is what limited the run, in a sentence.
     """
 
     users: int
@@ -63,6 +81,7 @@ class Figures:
     machine_percent: float | None = None
     balance: float | None = None
     limit: str | None = None
+    search: Searched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +114,9 @@ class Row:
 
     `throughput_rps` is their mean, `growth` what it is of the row's before, `efficiency` what it is of proportional
     growth from the first row on. The percentiles are medians of the runs', `fail_percent`, `validity` and `balance` the
-    worst. `is_paced`: the users' own pauses set the throughput. `is_saturated`: the machine's cores were busy, and
-    workers and target share them. `is_generator_limited`: the workers had no CPU left.
+    worst. `capacity_users` is the mean of the capacities, None where no search found one. `is_paced`: the users' own
+    pauses set the throughput. `is_saturated`: the machine's cores were busy, and workers and target share them.
+    `is_generator_limited`: the workers had no CPU left.
     """
 
     count: int
@@ -105,6 +125,7 @@ class Row:
     growth: float | None = None
     efficiency: float | None = None
     users: float | None = None
+    capacity_users: Spread | None = None
     p50_ms: Spread | None = None
     p95_ms: Spread | None = None
     p99_ms: Spread | None = None
@@ -200,6 +221,11 @@ class Sweep:
     scaling: Scaling | None = None
     exit_code: int = 0
     format: int = 1
+
+    @property
+    def is_search(self) -> bool:
+        """Tell whether each point is a search for the capacity, not a run at one load."""
+        return self.plan.get("shape") == "capacity"
 
 
 def order(counts: Sequence[int], repeats: int) -> tuple[Point, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -102,23 +101,6 @@ class PlainView:
     def say(self, text: str) -> None:
         """Print a sentence."""
         self._out.print(text, markup=False)
-
-
-class Watched:
-    """A view, and one who is told the same."""
-
-    def __init__(self, view: TerminalView | PlainView, watch: Callable[[dict[str, Any]], None]) -> None:
-        self._view = view
-        self._watch = watch
-
-    def update(self, document: dict[str, Any]) -> None:
-        """Tell both."""
-        self._watch(document)
-        self._view.update(document)
-
-    def say(self, text: str) -> None:
-        """Show a sentence."""
-        self._view.say(text)
 
 
 def view(out: Console) -> TerminalView | PlainView:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -24,7 +22,6 @@ from loadlab.rig.master import Master, RefusedError
 from loadlab.rig.settings import load
 from loadlab.runfolder import RunFolder
 
-Watch = Callable[[dict[str, Any]], None]
 PROMPT_S = 4.0  # after its last word: by then whoever waits for a command is told that the master is dead
 
 
@@ -105,15 +102,14 @@ def _check_idle(state: RigState) -> None:
         raise LabError(f"Run {active} is active on the rig that is up: wait for its end, or stop it at {state.ui_url}.")
 
 
-def lead(place: Place, plan: RunPlan, out: Console, watch: Watch | None = None) -> Outcome:
-    """Start the run, follow it to its end, and bring here what it left; `watch` is told all that the master says."""
+def lead(place: Place, plan: RunPlan, out: Console) -> Outcome:
+    """Start the run, follow it to its end, and bring here what it left."""
     master = Master(place.ui)
     with Interrupts() as interrupts:
         run_id = _create(master, plan)
         out.print(f"Run {run_id}: {live.describe(plan)}", markup=False)
         with live.view(out) as view:
-            shown = live.Watched(view, watch) if watch else view
-            end = Follower(place.engine, master, run_id, place.stop_timeout_s).follow(shown, interrupts)
+            end = Follower(place.engine, master, run_id, place.stop_timeout_s).follow(view, interrupts)
     if end.why:
         aside.print(f"The run was cut short: {end.why}", style="red", markup=False)
     folder = _bring(place.engine, master, run_id, end)

@@ -1,4 +1,4 @@
-"""`./lab sweep`: the same run on a fresh rig for each number of workers or replicas, and one report of all."""
+"""`./lab sweep`: one run, or one search, on a fresh rig for each number of workers or replicas; one report of all."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from loadlab import report
 from loadlab.analysis import scaling
 from loadlab.analysis.recording import Status
 from loadlab.analysis.scaling_told import name as name_of
+from loadlab.analysis.scaling_told import why_none
 from loadlab.analysis.sweep import Point, State, Sweep, SweepStatus
+from loadlab.analysis.used import used
 from loadlab.commands import collecting, rig, run, sweep_planning
+from loadlab.commands.following import End, How
 from loadlab.commands.interrupts import Interrupts
-from loadlab.commands.machine import CpuWatch
 from loadlab.commands.run import Outcome, Place
 from loadlab.commands.screen import aside, console, escape
 from loadlab.commands.sweep_planning import Job, SweepAsked
 from loadlab.errors import InterruptedRunError, LabError
+from loadlab.plan import RunPlan
 from loadlab.report import words
 from loadlab.rig.engine import Engine, ui_url
 from loadlab.runfolder import SweepFolder
@@ -87,11 +90,11 @@ def _measure_all(job: Job, out: Console) -> SweepStatus:
         if point.state is State.MEASURED:
             continue
         out.print(f"\n[bold]Point {place + 1} of {len(points)}: {name_of(job.sweep, point)}[/bold]")
-        outcome, watch, error = _run(job, point, out)
+        outcome, error = _run(job, point, out)
         try:
             is_interrupted = _take_down(job.engine)
         finally:  # else the next point would find a rig up: the sweep ends here, but not without this point
-            points[place] = found = _point(job, point, outcome, watch, error)
+            points[place] = found = _point(job, point, outcome, error)
             job.folder.write_sweep(replace(job.sweep, points=tuple(points)))
             out.print(line(job.sweep, found), style="" if found.figures else "red", markup=False)
         if is_interrupted or found.state is State.INTERRUPTED:
@@ -99,21 +102,29 @@ def _measure_all(job: Job, out: Console) -> SweepStatus:
     return SweepStatus.FINISHED
 
 
-def _run(job: Job, point: Point, out: Console) -> tuple[Outcome | None, CpuWatch, str]:
-    """Bring up a fresh rig and run; without an outcome, the last tells why."""
-    settings, watch = job.settings[point.count], CpuWatch()
+def _run(job: Job, point: Point, out: Console) -> tuple[Outcome | None, str]:
+    """Bring up a fresh rig and run; without an outcome, the text tells why."""
+    settings = job.settings[point.count]
     try:
         rig.bring_up(job.engine, settings, tied=True, out=out)
         place = Place(job.engine, ui_url(settings), settings.workers, settings.stop_timeout_s, is_ours=True)
-        return run.lead(place, job.plan_of(point, _run_name(job.sweep, point)), out, watch.look), watch, ""
+        return _lead(place, job.plan_of(point, _run_name(job.sweep, point)), out), ""
     except (InterruptedRunError, KeyboardInterrupt):
         _take_down(job.engine)
         raise
     except LabError as trouble:
-        return None, watch, str(trouble)
+        return None, str(trouble)
 
 
-def _point(job: Job, point: Point, outcome: Outcome | None, watch: CpuWatch, error: str) -> Point:
+def _lead(place: Place, plan: RunPlan, out: Console) -> Outcome:
+    """Run; one that the user gives up even while it is brought here leaves nothing, and was begun all the same."""
+    try:
+        return run.lead(place, plan, out)
+    except KeyboardInterrupt:
+        return Outcome("", End(How.GIVEN_UP, interrupted=True), None, None)
+
+
+def _point(job: Job, point: Point, outcome: Outcome | None, error: str) -> Point:
     """Return what became of a point."""
     if outcome is None:
         return replace(point, state=State.FAILED, error=error)
@@ -121,17 +132,15 @@ def _point(job: Job, point: Point, outcome: Outcome | None, watch: CpuWatch, err
     found = replace(point, run=outcome.folder.id if outcome.folder else None)
     if end.interrupted:
         return replace(found, state=State.INTERRUPTED)
-    if end.why or summary is None:
+    if end.why or summary is None or outcome.folder is None:
         return replace(found, state=State.FAILED, error=end.why or "Its run could not be reported.")
     if summary.status != Status.FINISHED:
         return replace(found, state=State.FAILED, error=summary.headline)
-    settings = job.settings[point.count]
-    figures = scaling.figures(
-        summary,
-        replicas=settings.api_replicas,
-        worker_cores=min(1.0, settings.worker_cpus or 1.0),
-        machine_percent=watch.busy_percent,
-    )
+    try:
+        cpu = used(outcome.folder.read())
+    except LabError as trouble:
+        return replace(found, state=State.FAILED, error=str(trouble))
+    figures = scaling.figures(summary, cpu, replicas=job.settings[point.count].api_replicas)
     return replace(found, state=State.MEASURED, figures=figures)
 
 
@@ -140,7 +149,11 @@ def line(sweep: Sweep, point: Point) -> str:
     given = point.figures
     if given is None:
         return f"{name_of(sweep, point)}: {point.state}. {point.error}".strip()
+    if given.search and given.search.users is None:
+        none = f"no capacity was found: {why_none(given)} ({given.verdict}, measurement {given.validity})"
+        return words.plain(f"{name_of(sweep, point)}: {none}")
     parts = [
+        *([f"capacity {words.many(given.search.users, 'user')}"] if given.search and given.search.users else []),
         f"{words.number(given.throughput_rps)} requests/s",
         f"p95 {words.milliseconds(given.p95_ms)}",
         f"{words.percent(given.fail_percent)} failed",

@@ -39,6 +39,7 @@ class SweepAsked:
     lb: bool | None = None
     repeats: str | None = None
     resume: str | None = None
+    capacity: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def new(asked: SweepAsked) -> Job:
     lb = True if axis is Axis.API and asked.lb is None else asked.lb
     settings = {count: _settings(axis, count, others, lb) for count in counts}
     first = settings[counts[0]]
-    plan = planning.make(replace(asked.run, workers=str(first.workers)))
+    plan = planning.make(replace(_load(asked), workers=str(first.workers)))
     _check_plan(axis, plan)
     engine = _engine(asked.run.engine)
     _check_place(engine, settings, plan)
@@ -139,6 +140,24 @@ def counts_of(text: str | None, flag: str, most: int) -> tuple[int, ...]:
     if len(set(found)) != len(found):
         raise UsageError(f"{flag} {text} has a number twice. Allowed: {allowed}; --repeats measures each again.")
     return found
+
+
+def _load(asked: SweepAsked) -> Asked:
+    """Return the flags of each point's run; those of a search are as `./lab capacity` takes them.
+
+    Raises:
+        UsageError: some of them do not go together.
+    """
+    run = asked.run
+    if asked.capacity:
+        if run.shape not in (None, "capacity"):
+            raise UsageError(f"--capacity and --shape {run.shape} are two kinds of load: leave out one of them.")
+        return replace(run, shape="capacity", users=run.users or planning.MOST_USERS)
+    lone = [_flag(name) for name in ("start_users", "precision") if getattr(run, name) is not None]
+    if lone and run.shape != "capacity":
+        verb = "tells" if len(lone) == 1 else "tell"
+        raise UsageError(f"{' and '.join(lone)} {verb} how to search for the capacity: add --capacity.")
+    return run
 
 
 def _axis(asked: SweepAsked) -> tuple[Axis, tuple[int, ...], str | None]:
@@ -217,6 +236,7 @@ def _notes(settings: RigSettings, plan: RunPlan) -> tuple[str, ...]:
 def _check_alone(asked: SweepAsked) -> None:
     given = {field.name for field in fields(Asked) if getattr(asked.run, field.name) != field.default}
     given |= {name for name in ("workers", "api", "lb", "repeats") if getattr(asked, name) is not None}
+    given |= {"capacity"} if asked.capacity else set()
     others = sorted(given - {"as_json"})
     if others:
         flags = ", ".join(_flag(name) for name in others)
@@ -224,7 +244,7 @@ def _check_alone(asked: SweepAsked) -> None:
 
 
 def _flag(name: str) -> str:
-    return "--" + {"slos": "slo", "spawn_rate": "spawn-rate"}.get(name, name)
+    return "--" + {"slos": "slo", "spawn_rate": "spawn-rate", "start_users": "from"}.get(name, name)
 
 
 def _check_same(sweep: Sweep, knobs: dict[str, Any]) -> None:

@@ -174,12 +174,13 @@ COMPARISON_TERMS: dict[str, Term] = {
 # What the page of a sweep says beside those that it shares with a run's.
 SWEEP_TERMS: dict[str, Term] = {
     **{key: TERMS[key] for key in ("throughput", "percentile", "failed", "verdict", "validity")},
+    "capacity": SEARCH_TERMS["capacity"],
     "growth": Term("growth", "Throughput, by that of the row before."),
     "efficiency": Term(
         "efficiency", "Throughput, in % of what it would be had it grown in proportion from the first row on."
     ),
     "busy": Term(
-        "busy cores", "CPU time of everything on this machine, in % of all of its cores, while the planned users ran."
+        "busy cores", "CPU time of everything on this machine, in % of all of its cores, in the measured window."
     ),
     "balance": Term(
         "balance", "Jain's index of the requests that each replica served: 1 is even, 1 by their number is all on one."

@@ -26,15 +26,16 @@ def of(sweep: Sweep, promises: Sequence[slo.Slo]) -> list[Chart]:
     rows = [row for row in sweep.scaling.rows if row.throughput_rps is not None]
     if not rows:
         return []
-    every = [_throughput(sweep, sweep.scaling, rows), _latency(sweep, rows, promises), _cores(sweep, rows)]
-    return [chart for chart in every if chart]
+    every = [_throughput(sweep, sweep.scaling, rows), _users(sweep, rows), _latency(sweep, rows, promises)]
+    return [chart for chart in [*every, _cores(sweep, rows)] if chart]
 
 
 def _throughput(sweep: Sweep, made: Scaling, rows: Sequence[Row]) -> Chart:
     runs = _runs(sweep)
     top = HEADROOM * max(given.throughput_rps for _, given in runs)
     reach = max(sweep.counts) * (REACH if made.usl else 1.1)
-    chart = plots.over_counts("throughput", "Throughput", "requests/s", sweep.counts, reach=reach, top=top)
+    title = "Throughput at the capacity" if sweep.is_search else "Throughput"
+    chart = plots.over_counts("throughput", title, "requests/s", sweep.counts, reach=reach, top=top)
     _add_curve(chart, made, top)
     base = rows[0]
     each = _value(base.throughput_rps) / base.count
@@ -42,8 +43,9 @@ def _throughput(sweep: Sweep, made: Scaling, rows: Sequence[Row]) -> Chart:
     _add_line(chart, label, plots.SLATE, [0, reach], [0, each * reach], dash="dashed")
     _add_line(chart, "mean", plots.GREEN, [r.count for r in rows], [_value(r.throughput_rps) for r in rows])
     counted = {id(p.figures) for p in sweep.points if scaling.counts(sweep, p)}
-    _add_runs(chart, "runs", plots.GREEN, [pair for pair in runs if id(pair[1]) in counted])
-    _add_runs(chart, "runs that cannot be believed", plots.RED, [pair for pair in runs if id(pair[1]) not in counted])
+    good, bad = ("searches", "without a capacity") if sweep.is_search else ("runs", "runs that cannot be believed")
+    _add_runs(chart, good, plots.GREEN, [pair for pair in runs if id(pair[1]) in counted])
+    _add_runs(chart, bad, plots.RED, [pair for pair in runs if id(pair[1]) not in counted])
     columns: Columns = {
         "x": [row.count for row in rows],
         "y": [_value(row.throughput_rps) for row in rows],
@@ -65,6 +67,22 @@ def _add_curve(chart: Chart, made: Scaling, top: float) -> None:
     band = VArea(x="x", y1="low", y2="high", fill_color=plots.BLUE, fill_alpha=0.16)
     chart.plot.add_glyph(ColumnDataSource(columns), band, name=chart.name("95% of the fit", plots.BLUE))
     _add_line(chart, "Universal Scalability Law", plots.BLUE, x, [point.throughput_rps for point in made.usl.curve])
+
+
+def _users(sweep: Sweep, rows: Sequence[Row]) -> Chart | None:
+    """Return the users that hold the SLOs; None of a sweep that did not search for them, or found none."""
+    known = [(row.count, row.capacity_users) for row in rows if row.capacity_users is not None]
+    if not known:
+        return None
+    top, reach = HEADROOM * max(spread.high for _, spread in known), max(sweep.counts) * 1.1
+    chart = plots.over_counts("users", "Users that hold the SLOs", "users", sweep.counts, reach=reach, top=top)
+    x, y = [count for count, _ in known], [spread.value for _, spread in known]
+    name = _add_line(chart, "capacity", plots.GREEN, x, y)
+    dots = Scatter(x="x", y="y", size=7, fill_color=plots.GREEN, line_color=None)
+    chart.plot.add_glyph(ColumnDataSource({"x": x, "y": y}), dots, name=name)
+    columns: Columns = {"x": x, "y": y, "users": [_said(spread, words.count) for _, spread in known]}
+    plots.add_telling(chart, columns, [(_noun(sweep), "@x"), ("users", "@users")])
+    return chart
 
 
 def _latency(sweep: Sweep, rows: Sequence[Row], promises: Sequence[slo.Slo]) -> Chart | None:

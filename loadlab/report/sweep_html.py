@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from loadlab.analysis import slo
+from loadlab.analysis.scaling_told import meaning
 from loadlab.analysis.scaling_told import name as name_of
 from loadlab.analysis.sweep import Axis, Estimate, Figures, Point, State, Sweep, SweepStatus, Usl
 from loadlab.report import embedding, pages, sweep_charts, view, words
@@ -35,6 +36,7 @@ def page(sweep: Sweep) -> bytes:
         "notes": sweep.scaling.notes,
         "charts": charts,
         "runs": [_run(sweep, point) for point in sweep.points],
+        "meaning": meaning(sweep),
         "has_balance": any(row.balance is not None for row in sweep.scaling.rows),
         "fit": list(_fit(sweep.scaling.usl)) if sweep.scaling.usl else [],
         "about": list(_about(sweep)),
@@ -62,7 +64,8 @@ def _facts(sweep: Sweep) -> Iterator[str]:
     yield f"{', '.join(map(str, sweep.counts))} {_noun(sweep)}"
     other = "replica" if sweep.axis is Axis.WORKERS else "worker"
     yield words.many(sweep.others, other)
-    yield words.many(int(sweep.plan.get("users") or 0), "user")
+    users = words.many(int(sweep.plan.get("users") or 0), "user")
+    yield f"searches for the capacity, up to {users}" if sweep.is_search else users
     yield f"engine {sweep.engine}"
     if sweep.axis is Axis.API or sweep.balancer == "lb":
         yield {"lb": "load balancer HAProxy", "dns": "spread by DNS", "kernel": "spread by the kernel"}.get(
@@ -88,9 +91,13 @@ def _run(sweep: Sweep, point: Point) -> dict[str, Any]:
     given = point.figures
     word, tone = _verdict(given) if given else (point.state.value, "degraded")
     doubts = " ".join(reason.text for reason in given.doubts) if given else point.error
+    search = given.search if given else None
+    if search and search.users is None and not doubts:
+        doubts = f"No capacity: {search.sentence}."
     return {
         "name": name_of(sweep, point),
         "run": point.run,
+        "capacity_users": search.users if search else None,
         "figures": given,
         "word": word,
         "tone": tone,

@@ -8,10 +8,26 @@ from typing import Any
 
 from loadlab.analysis import scaling
 from loadlab.analysis.summary import Level, Reason, Verdict
-from loadlab.analysis.sweep import Axis, Figures, Point, State, Sweep, SweepStatus
+from loadlab.analysis.sweep import Axis, Figures, Point, Searched, State, Sweep, SweepStatus
 
 NO_CPU = Reason("cpu", Level.INVALID, "The workers had no CPU left: 1 of 1 worker used over 90%.")
 SHORT = Reason("users-short", Level.INVALID, "The load was 20% below what was asked for.")
+UNMEASURED = Reason("generator-limited", Level.INVALID, "Generator-limited at 160 users; 80 users held: no CPU left.")
+FOUND = Searched(
+    ending="found",
+    users=120,
+    confirmed=True,
+    held_users=120,
+    broke_users=123,
+    limiting="p95<450ms",
+    sentence="With p95<450ms this target takes 120 users and 400 requests/s on this machine; at 123 users it broke",
+)
+NONE = {
+    "ending": "none-held",
+    "users": None,
+    "confirmed": False,
+    "sentence": "With p95<450ms this target takes not even one user: p95<450ms broke",
+}
 GOOD = Figures(
     users=200,
     throughput_rps=400.0,
@@ -40,6 +56,20 @@ def invalid(throughput_rps: float, *reasons: Reason) -> Figures:
     """Return figures of a run that cannot be believed."""
     broken = {"verdict": Verdict.NONE, "validity": Level.INVALID, "exit_code": 98}
     return figures(throughput_rps, doubts=reasons or (NO_CPU,), **broken)
+
+
+def capacity(users: int, throughput_rps: float, **changes: Any) -> Figures:
+    """Return figures of a search that found so many users to hold the promises."""
+    found = replace(FOUND, users=users, held_users=users, broke_users=users + 3)
+    return figures(throughput_rps, **({"users": users, "search": found} | changes))
+
+
+def no_capacity(throughput_rps: float, *reasons: Reason, **changes: Any) -> Figures:
+    """Return figures of a search to no avail: not one user held, or its measurement was invalid for some reasons."""
+    search = replace(FOUND, **(NONE | changes))
+    if reasons:
+        return replace(invalid(throughput_rps, *reasons), search=search)
+    return figures(throughput_rps, users=1, search=search, verdict=Verdict.FAIL, exit_code=99)
 
 
 def point(count: int, given: Figures | None, repeat: int = 1) -> Point:
@@ -74,6 +104,12 @@ def sweep(points: Mapping[int, Figures | float | None] | list[Point], **changes:
         ended=1_767_323_440.0,
     )
     return replace(made, **changes)
+
+
+def searches(points: Mapping[int, Figures | float | None] | list[Point], **changes: Any) -> Sweep:
+    """Return a finished sweep whose points are searches for the capacity."""
+    made = sweep(points)
+    return replace(made, plan={**made.plan, "users": 10_000, "shape": "capacity"}, **changes)
 
 
 def finished(given: Sweep) -> Sweep:

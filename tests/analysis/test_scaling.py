@@ -8,13 +8,14 @@ import pytest
 
 from loadlab.analysis import scaling, sweep
 from loadlab.analysis.scaling import scale
-from loadlab.analysis.summarise import summarise
 from loadlab.analysis.summary import Bottleneck, Level, Verdict
 from loadlab.analysis.sweep import Axis, Figures, Point, State, SweepStatus
-from tests import searches
+from loadlab.analysis.used import Used
 from tests.analysis import sweeps
 from tests.analysis.sweeps import NO_CPU, SHORT, figures, invalid, point
 from tests.report import summaries
+
+UNTOLD = Used(None, None)
 
 
 def test_growth_and_efficiency() -> None:
@@ -219,17 +220,17 @@ def test_a_sweep_that_was_cut_short_says_so() -> None:
 def test_figures_of_a_run() -> None:
     """Those of the measured window; the CPU of both sides in cores; the balance of all replicas there are."""
     summary = summaries.summary()
-    found = scaling.figures(summary, replicas=2, worker_cores=0.5, machine_percent=66.0)
+    found = scaling.figures(summary, Used(0.42, 66.0), replicas=2)
     assert (found.throughput_rps, found.users) == (summary.window.throughput_rps, 200)
     assert (found.p50_ms, found.p95_ms, found.p99_ms) == (11.9, 38.2, 66.1)
-    assert found.generator_cores == pytest.approx(4 * 0.21 * 0.5)
+    assert found.generator_cores == 0.42
     assert found.target_cores == pytest.approx(1.21)
     assert found.machine_percent == 66.0
     assert found.balance == 1.0
     assert found.doubts == ()
-    assert scaling.figures(summary, replicas=4).balance == pytest.approx(0.5)
-    assert scaling.figures(summary, replicas=1).balance is None
-    assert scaling.figures(summaries.invalid(), replicas=2).doubts == summaries.invalid().validity.reasons
+    assert scaling.figures(summary, UNTOLD, replicas=4).balance == pytest.approx(0.5)
+    assert scaling.figures(summary, UNTOLD, replicas=1).balance is None
+    assert scaling.figures(summaries.invalid(), UNTOLD, replicas=2).doubts == summaries.invalid().validity.reasons
 
 
 def test_what_limited_a_run_is_what_gave_out_first_in_it() -> None:
@@ -237,14 +238,7 @@ def test_what_limited_a_run_is_what_gave_out_first_in_it() -> None:
     named = Bottleneck("target CPU", "The first thing to give out is the target's CPU.", (), 0.0, 60.0)
     unnamed = replace(named, first=None, sentence="Nothing was near its limit.")
     told = [
-        scaling.figures(replace(summaries.summary(), bottleneck=one), replicas=1).limit
+        scaling.figures(replace(summaries.summary(), bottleneck=one), UNTOLD, replicas=1).limit
         for one in (named, unnamed, None)
     ]
     assert told == [named.sentence, None, None]
-
-
-def test_a_search_counts_by_the_users_that_held() -> None:
-    """Not by the most that were tried."""
-    summary = summarise(searches.found())
-    assert summary.capacity is not None
-    assert scaling.figures(summary, replicas=1).users == summary.capacity.users

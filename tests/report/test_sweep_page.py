@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from loadlab.analysis.sweep import Axis, Point, State, Sweep, SweepStatus
 from loadlab.report import sweep_html, sweep_text
 from tests.analysis import sweeps
-from tests.analysis.sweeps import NO_CPU, SHORT, figures, invalid, point
+from tests.analysis.sweeps import NO_CPU, SHORT, UNMEASURED, capacity, figures, invalid, no_capacity, point
 from tests.report.folders import HOSTILE
 from tests.report.test_page import MOST_BYTES, Parsed, charts_json, policy
+
+NAMES = ["scaled", "spoilt", "replicas", "capacities"]
 
 
 def law(n: int) -> float:
@@ -44,6 +47,15 @@ def replicas() -> Sweep:
     """Return a sweep of replicas."""
     given = {1: figures(300), 2: figures(500, balance=0.999), 4: figures(700, balance=0.7)}
     return sweeps.finished(sweeps.sweep(given, axis=Axis.API, balancer="lb"))
+
+
+def capacities() -> Sweep:
+    """Return a sweep of searches for the capacity, each point twice; one number was to no avail."""
+    found = {1: (100, 104), 2: (180, 187), 8: (300, 310)}
+    runs = [point(n, capacity(users[r - 1], 2.5 * users[r - 1]), r) for r in (1, 2) for n, users in found.items()]
+    runs += [point(4, no_capacity(900, UNMEASURED, NO_CPU), 1), point(4, no_capacity(2), 2)]
+    made = sweeps.searches(sorted(runs, key=lambda one: (one.repeat, one.count)), axis=Axis.API, balancer="lb")
+    return sweeps.finished(made)
 
 
 def test_the_answer_stands_on_top() -> None:
@@ -103,9 +115,34 @@ def test_replicas_have_their_balance() -> None:
     assert "Balance" not in Parsed(sweep_html.page(scaled())).text("th", "a")
 
 
-def test_every_figure_is_explained() -> None:
+def test_capacities_are_said_to_be() -> None:
+    """Above the table, in the headline, in the chart of the users; a search to no avail has its reason in its line."""
+    parsed = Parsed(sweep_html.page(capacities()))
+    text = parsed.text()
+    for said in (
+        "Capacities: the most users, and their requests/s, that hold p95<450ms and fail<1%.",
+        "the mean of the capacities",
+        "each dot is a search",
+        "searches for the capacity, up to 10,000 users",
+        "The greatest capacity was 305 users and 762 requests/s with 8 replicas",
+        "No capacity: With p95<450ms this target takes not even one user: p95<450ms broke.",
+        "No capacity was found with 4 replicas (run 1): generator-limited at 160 users",
+        "Users that hold the SLOs",
+        "Throughput at the capacity",
+    ):
+        assert said in text, said
+    assert "without a capacity" in parsed.text("button")
+    places = {attributes["id"] for attributes in parsed.all("div") if attributes.get("class") == "plot"}
+    assert places == {"chart-throughput", "chart-users", "chart-latency", "chart-cores"}
+    of_runs = Parsed(sweep_html.page(scaled())).text().partition("What the figures mean")[0]
+    assert "Capacities" not in of_runs
+    assert "Users" not in of_runs
+
+
+@pytest.mark.parametrize("make", [replicas, capacities])
+def test_every_figure_is_explained(make: Callable[[], Sweep]) -> None:
     """Figures' names link to their meaning, which is in the page."""
-    parsed = Parsed(sweep_html.page(replicas()))
+    parsed = Parsed(sweep_html.page(make()))
     ids = {attributes.get("id") for _, attributes in parsed.elements}
     explained = [str(link["href"])[1:] for link in parsed.all("a") if link.get("class") == "what"]
     assert len(explained) > 8
@@ -113,7 +150,7 @@ def test_every_figure_is_explained() -> None:
     assert {anchor for anchor, _ in sweep_html.SECTIONS} <= ids
 
 
-@pytest.mark.parametrize("sweep", [scaled(), spoilt(), replicas()], ids=["scaled", "spoilt", "replicas"])
+@pytest.mark.parametrize("sweep", [scaled(), spoilt(), replicas(), capacities()], ids=NAMES)
 def test_the_page_is_small_offline_and_the_same_each_time(sweep: Sweep) -> None:
     """Nothing is fetched, only its own scripts may run, byte for byte the same."""
     page = sweep_html.page(sweep)
@@ -165,3 +202,17 @@ def test_repeats_have_their_range() -> None:
     lines = sweep_text.plain(scaled()).splitlines()
     assert max(map(len, lines)) <= 80
     assert any("392-404" in line for line in lines)
+
+
+def test_the_terminal_tells_of_capacities() -> None:
+    """The users beside the requests/s, both of what holds the SLOs; what was to no avail is no row of figures."""
+    lines = sweep_text.plain(capacities()).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("Capacities: the most users") for line in lines)
+    heading = next(line for line in lines if line.startswith("replicas"))
+    assert heading.split()[:3] == ["replicas", "users", "req/s"]
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line.strip()[:2].strip().isdigit()}
+    assert rows["8"][:3] == ["305", "762", "750-775"]
+    assert rows["4"] == [*["-"] * 7, "invalid"]
+    alone = sweeps.finished(sweeps.searches({1: no_capacity(2), 2: capacity(100, 250)}))
+    assert any(line.split()[-2:] == ["no", "capacity"] for line in sweep_text.plain(alone).splitlines())

@@ -48,6 +48,25 @@ def test_workers(make_rig: MakeRig) -> None:
     assert not rig.folder.has_data()
 
 
+def test_searches(make_rig: MakeRig) -> None:
+    """A search on each rig, here for two users at most: nothing breaks, so that none is a point of the curve."""
+    rig = make_rig(STOP_TIMEOUT_S="0")
+    flags = ("--capacity", "--users", "2", "--from", "2", "--time", "60s", "--slo", "fail<50%")
+    rig.lab("sweep", "--workers", "1,2", *flags)
+    _, sweep = swept(rig)
+    assert [point.state for point in sweep.points] == [State.MEASURED] * 2, sweep.points
+    for point in sweep.points:
+        assert point.figures is not None
+        assert point.figures.search is not None
+        assert (point.figures.search.ending, point.figures.search.users, point.figures.users) == ("all-held", None, 2)
+        assert point.figures.machine_percent is not None
+        assert point.figures.generator_cores is not None
+    assert sweep.scaling is not None
+    assert sweep.scaling.headline == "No point's search found a capacity."
+    assert sum(note.startswith("No capacity was found with") for note in sweep.scaling.notes) == 2
+    assert rig.left() == []
+
+
 def test_replicas(make_rig: MakeRig) -> None:
     """Behind HAProxy: both replicas serve, as their own counts show, and each has a share."""
     try:

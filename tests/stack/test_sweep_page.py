@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from loadlab.report import sweep_html
-from tests.report.test_sweep_page import replicas, scaled, spoilt
+from tests.report.test_sweep_page import NAMES, capacities, replicas, scaled, spoilt
 
 from .test_report_page import DESKTOP, FRAME, PAINTED, PHONE, Opener, browser, complaints, keep, opener
 
@@ -19,9 +19,9 @@ LOOKS = [(dark, phone) for dark in (False, True) for phone in (False, True)]
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The page of a sweep with a fit, of one without, and of one of replicas."""
+    """The page of a sweep with a fit, of one without, of one of replicas, and of one of searches."""
     folder = tmp_path_factory.mktemp("sweeps")
-    made = {"scaled": scaled(), "spoilt": spoilt(), "replicas": replicas()}
+    made = {"scaled": scaled(), "spoilt": spoilt(), "replicas": replicas(), "capacities": capacities()}
     paths = {}
     for name, sweep in made.items():
         paths[name] = folder / f"{name}.html"
@@ -29,7 +29,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
-@pytest.mark.parametrize("name", ["scaled", "spoilt", "replicas"])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("look", LOOKS, ids=["light", "light phone", "dark", "dark phone"])
 def test_the_page_is_drawn(
     opener: Opener,
@@ -46,7 +46,7 @@ def test_the_page_is_drawn(
     width = PHONE["width"] if phone else DESKTOP["width"]
     assert page.evaluate("document.documentElement.scrollWidth") == width
     places = page.locator(".plot").evaluate_all("places => places.map(place => place.id)")
-    assert len(places) == 3
+    assert len(places) == (4 if name == "capacities" else 3)
     for place in places:
         assert page.evaluate(PAINTED, place) > 500, place
     assert complaints == []
