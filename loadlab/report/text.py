@@ -87,7 +87,8 @@ def _capacity(found: Capacity, summary: Summary) -> Table:
     grid.add_row("capacity", Text.assemble((f"{value}{rps}", "bold"), f" ({sure})"))
     limiting = f": {words.plain(found.limiting)}" if found.limiting else ""
     broke = f"{words.count(found.broke_users)} broke{limiting}" if found.broke_users else "nothing broke"
-    grid.add_row("bracket", Text(f"{words.count(found.held_users)} held, {broke}"))
+    held = words.count(found.held_users) if found.held_users else "none"
+    grid.add_row("bracket", Text(f"{held} held, {broke}"))
     if found.recommended_users:
         rps = f", {words.number(found.recommended_rps)} requests/s" if found.recommended_rps else ""
         grid.add_row("recommended", f"{words.many(found.recommended_users, 'user')}{rps}")

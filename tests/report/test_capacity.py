@@ -37,7 +37,7 @@ ENDS = {
     "none_held": ("none", "with a single user a promise broke"),
     "late": ("80 users", "unconfirmed: held for 6 s only"),
     "lost": ("40 users", "unconfirmed: held for 6 s only"),
-    "few": ("none", "too few answers came to judge more"),
+    "few": ("none", "too few answers came to judge any"),
 }
 
 
