@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from loadlab.analysis.ceiling import WorkerRate
 from loadlab.analysis.recording import Calibration, Run, SetBy
 from loadlab.analysis.summary import Headroom, Load
-from loadlab.analysis.wording import figure, listed, many
+from loadlab.analysis.wording import figure, listed, many, noun
 
 # Of a machine and of versions, what a request's cost to a worker depends on.
 MACHINE = ("cpu", "cores", "memory_bytes", "kernel", "engine")
@@ -70,8 +70,9 @@ def differences(run: Run, calibration: Calibration, workers: int, limit_cores: f
         found.append(f"with the answers of {calibration.target}")
     if workers != calibration.workers:
         found.append(f"with {many(calibration.workers, 'worker')}, not {workers}")
-    if limit_cores != calibration.cpu_limit_cores:
-        found.append(f"with {calibration.cpu_limit_cores:g} cores for a worker, not {limit_cores:g}")
+    each = calibration.cpu_limit_cores
+    if limit_cores != each:
+        found.append(f"with {each:g} {noun(each, 'core')} for a worker, not {limit_cores:g}")
     others = [name for name in VERSIONS if run.versions.get(name) != calibration.versions.get(name)]
     if others:
         found.append(f"with another version of {listed(others)}")

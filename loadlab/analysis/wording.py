@@ -5,7 +5,12 @@ from __future__ import annotations
 
 def many(number: int, one: str, several: str = "") -> str:
     """Return a number with its noun: 1 worker, 8 workers, 11,840 requests."""
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
+    return f"{number:,} {noun(number, one, several)}"
+
+
+def noun(number: float, one: str, several: str = "") -> str:
+    """Return the noun that belongs to a number, fractions allowed: core of 1, cores of 0.5 or 8."""
+    return one if number == 1 else several or one + "s"
 
 
 def figure(value: float) -> str:

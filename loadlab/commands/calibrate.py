@@ -115,5 +115,7 @@ def _each(given: Calibration) -> str:
 
 
 def _machine(given: Calibration) -> list[str]:
-    told = [given.machine.get("cpu"), f"{given.machine.get('cores')} cores", given.machine.get("engine")]
+    number = given.machine.get("cores")
+    cores = words.many(number, "core") if isinstance(number, int) else None
+    told = [given.machine.get("cpu"), cores, given.machine.get("engine")]
     return [str(word) for word in told if word]

@@ -50,6 +50,7 @@ def test_nouns_have_their_number() -> None:
     """One request, two requests; irregular ones are given."""
     assert wording.many(1, "request") == "1 request"
     assert wording.many(11_840, "success", "successes") == "11,840 successes"
+    assert [wording.noun(number, "core") for number in (0.5, 1, 1.0, 8)] == ["cores", "core", "core", "cores"]
 
 
 @pytest.mark.parametrize(

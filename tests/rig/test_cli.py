@@ -18,8 +18,9 @@ import pytest
 from loadlab import __version__, cli
 from loadlab.commands import rig as commands
 from loadlab.errors import Exit, LabError
+from loadlab.rig import fleet
 from loadlab.rig.engine import LOOPBACK, Engine, Failure, RigState
-from loadlab.rig.settings import ROOT
+from loadlab.rig.settings import ROOT, load
 from tests.rig.rigs import Rig, bare_environment, copy_checkout, free_ports
 
 
@@ -322,6 +323,17 @@ def watch(monkeypatch: pytest.MonkeyPatch, *states: RigState | None) -> None:
     monkeypatch.setattr(commands, "WATCH_EVERY_S", 0)
     rest = iter(states)
     commands._watch(cast(Engine, SimpleNamespace(state=lambda: next(rest))))
+
+
+@pytest.mark.parametrize(("workers", "said"), [("1", "processes: 1 worker, 1 API"), ("2", "2 workers, 1 API")])
+def test_one_worker_is_no_plural(
+    workers: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When the rig is ready it says of how many workers."""
+    engine = SimpleNamespace(name="processes", state=lambda: None, up=lambda *_, **__: None)
+    monkeypatch.setattr(fleet, "wait_ready", lambda *_: None)
+    commands.bring_up(cast(Engine, engine), load({"workers": workers}), tied=False)
+    assert said in capsys.readouterr().out
 
 
 def test_a_part_that_ends_is_told_of_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
