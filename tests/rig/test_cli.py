@@ -230,6 +230,17 @@ def test_version_and_help(run: Run) -> None:
     assert "Usage: lab" in run().text
 
 
+def test_help_speaks_no_python(run: Run) -> None:
+    """No page shows the types of the program: neither of flags, nor of arguments, nor of --help itself."""
+    callbacks = [command.name or getattr(command.callback, "__name__", "") for command in cli.app.registered_commands]
+    assert {"up", "compare", "logs"} <= {*callbacks}
+    for command in ([], *([name] for name in callbacks)):
+        said = run(*command, "--help")
+        assert said.code == Exit.OK
+        assert not re.search(r"<[a-z\[\]]+>", said.text)
+    assert "lab logs [OPTIONS] [SERVICE]..." in run("logs", "--help").text
+
+
 def test_ctrl_c_that_nobody_expected(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it comes, Ctrl-C ends with 97 and without a traceback."""
 
