@@ -73,7 +73,7 @@ def test_the_headroom_is_told_where_it_is_known() -> None:
     """In one sentence, be it why there is none; of a calibration, what takes from it."""
     assert not any(line.startswith("headroom") for line in lines_of(summaries.summary()))
     lines = lines_of(summaries.summary(headroom=summaries.headroom()))
-    assert "headroom  4 workers can make 20,000 requests/s (5,000 each), 200 were made: 100x" in lines
+    assert "headroom  4 workers can make 20,000 requests/s (5,000 each), 200 were made: 100" in lines
     calibration = summaries.summary(headline="PASS: 4 workers make", calibration=summaries.calibration())
     assert "but      25% of the requests failed." in "\n".join(lines_of(calibration)).replace("but       ", "but      ")
 
