@@ -8,6 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 CONTENT_TYPE = "application/problem+json"
+# RFC 9110 gave these new names, which Python knows from 3.13 on: answers are not to differ by what they are made with.
+RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 
 
 @dataclass(eq=False)
@@ -26,10 +28,7 @@ class Problem(Exception):  # noqa: N818 - what the RFC calls it
     @property
     def title(self) -> str:
         """The reason phrase of the status, as ``type`` ``about:blank`` asks."""
-        try:
-            return HTTPStatus(self.status).phrase
-        except ValueError:
-            return "Error"
+        return phrase(self.status)
 
     def body(self) -> bytes:
         """The JSON document."""
@@ -42,6 +41,14 @@ class Problem(Exception):  # noqa: N818 - what the RFC calls it
         if self.errors:
             document["errors"] = self.errors
         return json.dumps(document).encode()
+
+
+def phrase(status: int) -> str:
+    """The reason phrase of a status, as RFC 9110 has it."""
+    try:
+        return RENAMED.get(status) or HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
 
 
 def invalid_field(status: int, field_name: str, message: str) -> Problem:

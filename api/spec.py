@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
-from http import HTTPStatus
 from typing import Any
 
 from flask_openapi3.models.schema import Schema
 from flask_openapi3.openapi import OpenAPI
 
-from api.problems import CONTENT_TYPE
+from api.problems import CONTENT_TYPE, phrase
 from api.schemas import FieldError, Item, ProblemDocument
 
 TITLE = "loadlab target"
@@ -36,7 +35,7 @@ ADDED: dict[str, Any] = {
 
 def problems(*statuses: int) -> dict[int | str, Any]:
     """The ``responses`` of an operation that may answer with these errors."""
-    return {status: {"description": HTTPStatus(status).phrase, "content": _PROBLEM} for status in statuses}
+    return {status: {"description": phrase(status), "content": _PROBLEM} for status in statuses}
 
 
 def add_schemas(app: OpenAPI) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from functools import partial
 from types import FrameType
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from typer import Argument, Option
 
 from loadlab import __version__
 from loadlab.commands import calibrate, checks, comparing, planning, rig, run, runs, sweep
+from loadlab.commands.helping import Command, Group
 from loadlab.commands.planning import Asked
 from loadlab.commands.sweep_planning import SweepAsked
 from loadlab.errors import Exit, LabError
@@ -20,12 +22,14 @@ from loadlab.errors import Exit, LabError
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="lab",
+    cls=Group,
     help="A load-testing lab: loads an API from many processes, and says whether it keeps what you promise.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings=CONTEXT,
 )
+command = partial(app.command, cls=Command)
 CTRL_C = 130  # what typer exits with when nobody else took care of Ctrl-C
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -89,7 +93,7 @@ def _root(
     pass
 
 
-@app.command()
+@command()
 def up(
     workers: Workers = None,
     api: Replicas = None,
@@ -101,7 +105,7 @@ def up(
     rig.up(workers=workers, api=api, lb=lb, engine_name=engine, detach=detach)
 
 
-@app.command("run")
+@command("run")
 def run_one(
     *,
     workers: Workers = None,
@@ -138,7 +142,7 @@ def run_one(
     raise typer.Exit(run.start(asked))
 
 
-@app.command()
+@command()
 def capacity(
     *,
     workers: Workers = None,
@@ -185,7 +189,7 @@ def capacity(
     raise typer.Exit(run.start(asked))
 
 
-@app.command("calibrate")
+@command("calibrate")
 def measure_ceiling(
     *,
     workers: Workers = None,
@@ -212,7 +216,7 @@ def measure_ceiling(
     raise typer.Exit(calibrate.start(asked))
 
 
-@app.command("sweep")
+@command("sweep")
 def run_many(
     *,
     workers: Annotated[
@@ -277,13 +281,13 @@ def run_many(
     raise typer.Exit(sweep.start(SweepAsked(asked, workers, api, lb, repeats, resume, capacity)))
 
 
-@app.command("runs")
+@command("runs")
 def list_runs(as_json: AsJson = False) -> None:
     """List the runs that were made, the newest first."""
     runs.table(as_json=as_json)
 
 
-@app.command()
+@command()
 def report(
     wanted: Annotated[
         str, Argument(metavar="RUN", help="Its id (or a sweep's), the beginning of it, its name, a path, or latest.")
@@ -294,7 +298,7 @@ def report(
     runs.report(wanted, as_json=as_json)
 
 
-@app.command()
+@command()
 def compare(
     a: Annotated[
         str, Argument(metavar="A", help="What was: a run as for report, or several of one plan, with commas between.")
@@ -317,7 +321,7 @@ def compare(
     raise typer.Exit(comparing.compare(comparing.Wanted(a, b, allow, html, force, as_json)))
 
 
-@app.command()
+@command()
 def down(
     volumes: Annotated[bool, Option("--volumes", "-v", help="Throw away the stored data too.")] = False,
 ) -> None:
@@ -325,28 +329,28 @@ def down(
     rig.down(volumes=volumes)
 
 
-@app.command()
+@command()
 def status(as_json: AsJson = False) -> None:
     """Show what is up, and where. Exits with 1 when nothing is."""
     raise typer.Exit(rig.status(as_json=as_json))
 
 
-@app.command()
+@command()
 def logs(
-    services: Annotated[list[str] | None, Argument(metavar="[SERVICE]...", help="api, lb, master, worker.")] = None,
+    services: Annotated[list[str] | None, Argument(metavar="SERVICE", help="api, lb, master, worker.")] = None,
     follow: Annotated[bool, Option("--follow", "-f", help="Go on with what is logged from now on.")] = False,
 ) -> None:
     """Print the logs of the rig's parts."""
     raise typer.Exit(rig.logs(services or [], follow=follow))
 
 
-@app.command()
+@command()
 def doctor() -> None:
     """Look at this machine: what a rig needs, what is there, how to mend the rest. Exits with 1 if a rig cannot run."""
     raise typer.Exit(checks.doctor())
 
 
-@app.command("test", context_settings={**CONTEXT, "allow_extra_args": True, "ignore_unknown_options": True})
+@command("test", context_settings={**CONTEXT, "allow_extra_args": True, "ignore_unknown_options": True})
 def check(
     context: typer.Context,
     everything: Annotated[

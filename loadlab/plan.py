@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from loadlab.analysis import slo
+from loadlab.analysis.wording import many
 from loadlab.errors import UsageError
 
 SHAPES = ("steady", "steps", "spike", "soak", "capacity")
@@ -94,7 +95,7 @@ class RunPlan(BaseModel):
         ramp_s = self.users / self.spawn_rate
         if ramp_s > LONGEST_RAMP_S:
             raise ValueError(
-                f"{self.users} users at {self.spawn_rate:g} per second take {ramp_s:.0f} s to start: "
+                f"{many(self.users, 'user')} at {self.spawn_rate:g} per second take {ramp_s:.0f} s to start: "
                 f"at most {LONGEST_RAMP_S:.0f} s are allowed. Raise the spawn rate"
             )
         return self

@@ -20,6 +20,8 @@ class WebsiteUser(LeanHttpUser):
     @task
     def list_types(self) -> None:
         with self.client.get("/tests", catch_response=True) as response:
+            if not response.status_code:
+                return  # no answer came: the failure is then why, such as "connection refused"
             if response.status_code != 200:
                 response.failure(f"status {response.status_code}, expected 200")
                 return
@@ -34,6 +36,8 @@ class WebsiteUser(LeanHttpUser):
     @task
     def add_type(self) -> None:
         with self.client.post("/tests", json=NEW_TYPE, catch_response=True) as response:
+            if not response.status_code:
+                return  # no answer came: the failure is then why, such as "connection refused"
             if response.status_code != 204:
                 response.failure(f"status {response.status_code}, expected 204")
             elif response.content:

@@ -16,6 +16,7 @@ from loadlab.analysis.summary import Bottleneck, Capacity, CapacityStep, Load, R
 from loadlab.analysis.wording import figure, listed, many
 
 COLLAPSED = "the target collapsed"
+NOT_BACK = ", and a minute after the load was taken away it had not come back"
 HEADROOM = 0.8  # of the capacity is recommended: what is left takes a replica's loss, a burst, a slow minute
 
 
@@ -222,28 +223,53 @@ def _counts(step: CapacityStep) -> bool:
 def _sentence(search: Found, at: Load | None, promises: Sequence[Slo]) -> str:
     """Return the answer in a sentence, as the one who reads the charts would say it."""
     promised = f"With {listed([slo.text for slo in promises])} this target" if promises else "This target"
+    broke = _broke_words(search)
+    if search.ending is Ending.NONE_HELD:
+        return f"{promised} takes not even one user: {_what_broke(search)}"
+    if not search.low:
+        return _nothing_held(search, broke)
     load = f" and {figure(at.throughput_rps)} requests/s" if at else ""
-    held, broke = many(search.low, "user"), _broke_words(search)
+    held, last = many(search.low, "user"), _last_users(search)
+    at_least = f"at least {held} {'holds' if search.low == 1 else 'hold'}"
     takes = f"{promised} takes {held}{load} on this machine"
-    last = many(int(search.steps[-1].data["users"]), "user") if search.steps else ""
-    none = f"no number of users was found to hold the promises; {broke}"
-    cut = f"{takes}, unconfirmed (the search was cut short); {broke}" if search.low else none
-    late = f"{takes}, unconfirmed (the time was up); {broke}" if search.low else f"{none} when the time was up"
     sentences = {
-        None: cut,
+        None: f"{takes}, unconfirmed (the search was cut short); {broke}",
         Ending.FOUND: f"{takes}; {broke}",
-        Ending.TIME: f"{takes}; {broke}" if search.is_sure else late,
+        Ending.TIME: f"{takes}{'' if search.is_sure else ', unconfirmed (the time was up)'}; {broke}",
         Ending.ALL_HELD: f"{promised} takes at least {held}{load}, the most that were to be tried: nothing broke",
-        Ending.NONE_HELD: f"{promised} takes not even one user: {_limiting(search)} broke",
-        Ending.GENERATOR: f"generator-limited at {last}: at least {held} hold, more could not be measured",
-        Ending.NOT_RECOVERED: f"{takes}; {broke}, and a minute after the load was taken away it had not come back",
-        Ending.FEW_SAMPLES: f"too few answers came to judge {last}; at least {held} hold",
+        Ending.GENERATOR: f"generator-limited at {last}: {at_least}, more could not be measured",
+        Ending.NOT_RECOVERED: f"{takes}; {broke}{NOT_BACK}",
+        Ending.FEW_SAMPLES: f"too few answers came to judge {last}; {at_least}",
     }
     return sentences[search.ending]
+
+
+def _nothing_held(search: Found, broke: str) -> str:
+    """Return the answer of a search in which no number of users held: that, and why there was none."""
+    shown = "no number of users was shown to hold the promises"
+    last = _last_users(search)
+    if search.ending is Ending.FEW_SAMPLES:
+        reason = str(search.steps[-1].data["reason"]).rstrip(".")
+        shown += f": too few answers came to judge {last} ({reason})"
+    elif search.ending is Ending.GENERATOR:
+        shown = f"generator-limited at {last}: {shown}"
+    elif search.ending is Ending.TIME:
+        shown += " when the time was up"
+    elif search.ending is Ending.NOT_RECOVERED:
+        broke += NOT_BACK
+    return f"{shown}; {broke}"
+
+
+def _last_users(search: Found) -> str:
+    return many(int(search.steps[-1].data["users"]), "user") if search.steps else ""
 
 
 def _broke_words(search: Found) -> str:
     if search.high is None:
         return "nothing broke"
+    return f"at {many(search.high, 'user')} {_what_broke(search)}"
+
+
+def _what_broke(search: Found) -> str:
     limiting = _limiting(search)
-    return f"at {many(search.high, 'user')} {'it collapsed' if limiting == COLLAPSED else f'{limiting} broke'}"
+    return "it collapsed" if limiting == COLLAPSED else f"{limiting} broke"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from loadlab.analysis.ceiling import WorkerRate
 from loadlab.analysis.recording import Calibration, Run, SetBy
 from loadlab.analysis.summary import Headroom, Load
-from loadlab.analysis.wording import figure, listed, many
+from loadlab.analysis.wording import figure, listed, many, noun, times
 
 # Of a machine and of versions, what a request's cost to a worker depends on.
 MACHINE = ("cpu", "cores", "memory_bytes", "kernel", "engine")
@@ -15,7 +15,6 @@ VERSIONS = ("loadlab", "python", "locust", "gevent", "geventhttpclient", "reques
 # Answers that are so many times as long, and at least so many bytes longer, cost a worker notably more.
 LONGER = 2.0
 LONGER_BYTES = 1000
-TIMES_WHOLE = 100.0
 
 
 def nearest(run: Run, calibrations: Iterable[Calibration]) -> Calibration | None:
@@ -70,8 +69,9 @@ def differences(run: Run, calibration: Calibration, workers: int, limit_cores: f
         found.append(f"with the answers of {calibration.target}")
     if workers != calibration.workers:
         found.append(f"with {many(calibration.workers, 'worker')}, not {workers}")
-    if limit_cores != calibration.cpu_limit_cores:
-        found.append(f"with {calibration.cpu_limit_cores:g} cores for a worker, not {limit_cores:g}")
+    each = calibration.cpu_limit_cores
+    if limit_cores != each:
+        found.append(f"with {each:g} {noun(each, 'core')} for a worker, not {limit_cores:g}")
     others = [name for name in VERSIONS if run.versions.get(name) != calibration.versions.get(name)]
     if others:
         found.append(f"with another version of {listed(others)}")
@@ -81,10 +81,9 @@ def differences(run: Run, calibration: Calibration, workers: int, limit_cores: f
 def _sentences(calibration: Calibration, busiest: Load, ratio: float) -> Iterator[str]:
     at_least = "at least " if calibration.is_at_least else ""
     each = f" ({figure(calibration.worker_median_rps)} each)" if calibration.workers > 1 else ""
-    times = f"{ratio:.1f}" if ratio < TIMES_WHOLE else f"{ratio:,.0f}"
     yield (
         f"{many(calibration.workers, 'worker')} can make {at_least}{figure(calibration.ceiling_rps)} requests/s{each}, "
-        f"{figure(busiest.throughput_rps)} were made: {at_least}{times}x headroom."
+        f"{figure(busiest.throughput_rps)} were made: {times(ratio, is_at_least=calibration.is_at_least)} headroom."
     )
     if calibration.set_by is SetBy.CORES:
         yield "That ceiling shares its cores with next to no target: beside a busy one on this machine it is lower."

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from loadlab.analysis.comparison import Differing
 from loadlab.analysis.recording import Recording, Status
 from loadlab.analysis.summary import Level, Summary
-from loadlab.analysis.wording import listed, seconds
+from loadlab.analysis.wording import listed, many, noun, seconds
 
 NOT_OF_THE_LOAD = ("name", "workers")  # of a plan; of workers it counts how many there were
 MEASURES = ("loadlab", "python", "locust", "gevent", "geventhttpclient")  # versions of what makes and times requests
@@ -90,7 +90,7 @@ def _said(value: Any) -> str:
 
 
 def _stages(summary: Summary) -> list[str]:
-    return [f"{stage.users} users" for stage in summary.stages]
+    return [many(stage.users, "user") for stage in summary.stages]
 
 
 def _worker_limit(recording: Recording) -> float | None:
@@ -102,10 +102,10 @@ def _target(summary: Summary) -> str | None:
     """Return how many instances there were, and their limits, as far as they tell; None where they do not."""
     if not summary.target:
         return None
-    cores = {one.cpu_limit_cores for one in summary.target}
+    limits = {one.cpu_limit_cores for one in summary.target}
     memory = {one.memory_limit_bytes for one in summary.target}
     count = len(summary.target)
-    parts = [f"{count} instance{'s' if count > 1 else ''}"]
-    parts += [f"{limit:g} cores" for limit in sorted(filter(None, cores))]
+    parts = [many(count, "instance")]
+    parts += [f"{limit:g} {noun(limit, 'core')}" for limit in sorted(filter(None, limits))]
     parts += [_mib(limit) for limit in sorted(filter(None, memory))]
     return ", ".join(parts)

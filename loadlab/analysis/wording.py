@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+MOST_TIMES = 100
+
 
 def many(number: int, one: str, several: str = "") -> str:
     """Return a number with its noun: 1 worker, 8 workers, 11,840 requests."""
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
+    return f"{number:,} {noun(number, one, several)}"
+
+
+def noun(number: float, one: str, several: str = "") -> str:
+    """Return the noun that belongs to a number, fractions allowed: core of 1, cores of 0.5 or 8."""
+    return one if number == 1 else several or one + "s"
 
 
 def figure(value: float) -> str:
@@ -14,6 +21,13 @@ def figure(value: float) -> str:
     if size >= 99.95 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def times(ratio: float, *, is_at_least: bool = False) -> str:
+    """Return how many times as much something is: 5.6 ×, at least 12 ×; beyond 100 no figure, which would be noise."""
+    if ratio > MOST_TIMES:
+        return f"more than {MOST_TIMES} ×"
+    return f"{'at least ' if is_at_least else ''}{figure(ratio)} ×"
 
 
 def ms(value: float) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from rich.console import Console
@@ -13,12 +14,15 @@ from loadlab.analysis.recording import Calibration, Status
 from loadlab.analysis.summary import Summary
 from loadlab.commands import collecting, planning, reporting, run
 from loadlab.commands.following import How
+from loadlab.commands.interrupts import Interrupts
 from loadlab.commands.planning import Asked
 from loadlab.commands.run import Outcome, Place
 from loadlab.commands.screen import aside, console
 from loadlab.errors import Exit, LabError
 from loadlab.plan import RunPlan
 from loadlab.report import words
+from loadlab.rig import fleet
+from loadlab.rig.engine import Engine, RigState
 from loadlab.rig.settings import load
 from loadlab.runfolder import CALIBRATION, CALIBRATION_FILE, keep_calibration
 
@@ -35,15 +39,40 @@ def start(asked: Asked) -> int:
     as_run = replace(asked, time=asked.time or TIME, spawn_rate=f"{MOST_USERS_PER_S:g}", name=NAME)
     plan = planning.make(as_run).model_copy(update={"slos": ()})
     collecting.check_room()
-    place = run.find_place(asked, out)
-    is_down = True
-    try:
-        outcome = _measure(asked, place, plan, out)
-    finally:
-        if place.is_ours:
-            is_down = run.take_down(place.engine, out)
+    with _workers_given_back(asked, out):
+        place = run.find_place(asked, out)
+        is_down = True
+        try:
+            outcome = _measure(asked, place, plan, out)
+        finally:
+            if place.is_ours:
+                is_down = run.take_down(place.engine, out)
     code = _tell(outcome, asked, out)
     return code if is_down else code or Exit.TOOL_ERROR
+
+
+@contextmanager
+def _workers_given_back(asked: Asked, out: Console) -> Iterator[None]:
+    """Leave a rig that was up with as many workers as it had, however the measurement with another number ends."""
+    found = fleet.find() if asked.workers is not None else None
+    try:
+        yield
+    finally:
+        if found is not None:
+            _give_back(*found, out)
+
+
+def _give_back(engine: Engine, before: RigState, out: Console) -> None:
+    workers = before.count("worker")
+    with Interrupts():  # one more Ctrl-C does not leave the rig with what was only borrowed
+        try:
+            state = engine.state()
+            if state is not None and workers and state.count("worker") != workers:
+                out.print(f"The rig gets its {words.many(workers, 'worker')} back ...")
+                run.scale(engine, before, str(workers), out)
+        except LabError as error:
+            told = f"It could not get its {words.many(workers, 'worker')} back: {error}"
+            aside.print(told, style="red", markup=False)
 
 
 def _measure(asked: Asked, place: Place, plan: RunPlan, out: Console) -> Outcome:
@@ -115,5 +144,7 @@ def _each(given: Calibration) -> str:
 
 
 def _machine(given: Calibration) -> list[str]:
-    told = [given.machine.get("cpu"), f"{given.machine.get('cores')} cores", given.machine.get("engine")]
+    number = given.machine.get("cores")
+    cores = words.many(number, "core") if isinstance(number, int) else None
+    told = [given.machine.get("cpu"), cores, given.machine.get("engine")]
     return [str(word) for word in told if word]

@@ -128,8 +128,8 @@ def line(document: dict[str, Any]) -> str:
     search = live.get("search")
     parts = [
         f"{words.clock(live['elapsed_s'])} {status}",
-        f"{_of(live['users'], live['target_users'])} users",
-        f"{_of(live['workers_ready'], live['workers_expected'])} workers",
+        f"{live['users']:,} of {many(live['target_users'], 'user')}",
+        f"{live['workers_ready']:,} of {many(live['workers_expected'], 'worker')}",
         f"{words.number(live['throughput_rps'])} requests/s",
         f"p50 {words.milliseconds(live['p50_ms'])}",
         f"p95 {words.milliseconds(live['p95_ms'])}",

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from loadlab.analysis.wording import many
 from loadlab.commands import collecting
 from loadlab.commands.screen import console, escape
 from loadlab.errors import Exit, InterruptedRunError, LabError
@@ -70,7 +71,7 @@ def status(*, as_json: bool) -> int:
         return Exit.OK
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("engine", document["engine"])
-    table.add_row("test", f"{document['test']}, {document['users']} users")
+    table.add_row("test", f"{document['test']}, {many(document['users'], 'user')}")
     table.add_row("workers", f"{document['workers_ready']} ready of {document['workers_running']} running")
     table.add_row("master", document["ui_url"])
     for replica in document["api"]:
@@ -146,13 +147,13 @@ def _wait(engine: Engine, settings: RigSettings, started: float, out: Console) -
 
         def report(replicas: int, workers: int) -> None:
             spinner.update(
-                f"Ready: {workers} of {settings.workers} workers, {replicas} of {settings.api_replicas} API"
+                f"Ready: {workers} of {many(settings.workers, 'worker')}, {replicas} of {settings.api_replicas} API"
                 f"  ({time.monotonic() - started:.0f} s)"
             )
 
         fleet.wait_ready(engine, settings, report)
     out.print(
-        f"[green]Ready[/green] on engine {engine.name}: {settings.workers} workers, "
+        f"[green]Ready[/green] on engine {engine.name}: {many(settings.workers, 'worker')}, "
         f"{settings.api_replicas} API, {time.monotonic() - started:.1f} s."
     )
 

@@ -81,13 +81,18 @@ def find_place(asked: Asked, out: Console) -> Place:
     _check_idle(state)
     workers = state.count("worker")
     if asked.workers is not None and settings.workers != workers:
-        as_it_is = {"api_replicas": state.count("api") or None, "lb": rig.balanced(state.count("lb") > 0)}
-        settings = load({"workers": asked.workers, **as_it_is})
-        rig.bring_up(engine, settings, tied=False, out=out)
-        workers = settings.workers
+        workers = scale(engine, state, asked.workers, out)
     if not workers:
         raise LabError("No worker runs on the rig that is up: './lab run --workers 2' starts two.")
     return Place(engine, state.ui_url, workers, settings.stop_timeout_s, is_ours=False)
+
+
+def scale(engine: Engine, state: RigState, workers: str, out: Console) -> int:
+    """Give a rig that is up so many workers, all else as it is, wait until they are ready, and return how many."""
+    as_it_is = {"api_replicas": state.count("api") or None, "lb": rig.balanced(state.count("lb") > 0)}
+    settings = load({"workers": workers, **as_it_is})
+    rig.bring_up(engine, settings, tied=False, out=out)
+    return settings.workers
 
 
 def _check_idle(state: RigState) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +19,11 @@ from loadlab.report import overview, words
 from loadlab.rig import fleet
 from loadlab.runfolder import RunFolder, RunFolderError, find, find_sweep, folders
 
-WIDE = 110  # columns, from which on there is room for what the id says already
+COLUMNS = ("run", "name", "when", "shape", "workers", "users", "verdict", "validity", "p95", "req/s")
+NUMBERS = ("workers", "users", "p95", "req/s")
+GAP = 2
+# What goes first where there is no room for all: what the id says already, then what is least missed.
+DISPENSABLE = ("name", "when", "shape", "workers", "users", "req/s", "validity", "p95")
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.UNDECIDED: "yellow", Verdict.NONE: "dim"}
 LEVELS = {Level.VALID: "", Level.DEGRADED: "yellow", Level.INVALID: "bold red"}
 
@@ -33,7 +37,7 @@ def table(*, as_json: bool) -> None:
     elif not found:
         console.print("There is no run yet: './lab run' makes one.")
     else:
-        console.print(_table(found, wide=console.width >= WIDE), soft_wrap=False)
+        console.print(_fitting(found), soft_wrap=False, crop=False)
 
 
 def report(wanted: str, *, as_json: bool) -> None:
@@ -75,23 +79,34 @@ def _line(folder: RunFolder) -> dict[str, Any] | None:
         return None
 
 
-def _table(lines: list[dict[str, Any]], *, wide: bool) -> Table:
-    """Return the list; on a narrow terminal without what each id says by itself: the name and the time."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    grid.add_column("run", overflow="fold", min_width=15)
-    if wide:
-        grid.add_column("name", overflow="fold")
-        grid.add_column("when", no_wrap=True)
-    for heading in ("shape", ">workers" if wide else ">wrk", ">users", "verdict", "validity", ">p95", ">req/s"):
-        right = heading.startswith(">")
-        grid.add_column(heading.lstrip(">"), justify="right" if right else "left", no_wrap=True)
-    for line in lines:
-        own = [Text(line["name"]), Text(_when(line["started"]))] if wide else []
-        grid.add_row(Text(line["id"]), *own, *_cells(line))
+def _fitting(lines: list[dict[str, Any]]) -> Table:
+    """Return the list with as many columns as there is room for: ids are copied, and stay whole on a line."""
+    rows = [_cells(line) for line in lines]
+    headings = list(COLUMNS)
+    for heading in DISPENSABLE:
+        if sum(_width(rows, one) + GAP for one in headings) - GAP <= console.width:
+            break
+        headings.remove(heading)
+    return _table(rows, headings)
+
+
+def _table(rows: list[dict[str, Text]], headings: list[str]) -> Table:
+    grid = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading in NUMBERS else "left"
+        # Nothing is cut either: an id that is longer than the terminal is wide goes on behind its edge.
+        grid.add_column(heading, justify=justify, no_wrap=True, min_width=_width(rows, heading))
+    for row in rows:
+        grid.add_row(*(row[heading] for heading in headings))
     return grid
 
 
-def _cells(line: dict[str, Any]) -> list[Text]:
+def _width(rows: list[dict[str, Text]], heading: str) -> int:
+    return max(len(heading), *(row[heading].cell_len for row in rows))
+
+
+def _cells(line: dict[str, Any]) -> dict[str, Text]:
+    """Return what each column says of a run."""
     verdict, validity = line["verdict"], line["validity"]
     if verdict is None:
         shown = Text("no report", "dim")
@@ -99,15 +114,18 @@ def _cells(line: dict[str, Any]) -> list[Text]:
         shown = Text("-" if verdict == Verdict.NONE else verdict, STYLES[Verdict(verdict)])
     if line["status"] in (Status.INTERRUPTED, Status.ABORTED):
         shown = Text(line["status"], "yellow")
-    return [
-        Text(words.plain(str(line["shape"] or words.NOTHING))),
-        Text(words.count(line["workers"])),
-        Text(words.count(line["users"])),
-        shown,
-        Text(validity or words.NOTHING, LEVELS[Level(validity)] if validity else "dim"),
-        Text(words.milliseconds(line["p95_ms"])),
-        Text(words.number(line["throughput_rps"])),
-    ]
+    return {
+        "run": Text(line["id"]),
+        "name": Text(line["name"]),
+        "when": Text(_when(line["started"])),
+        "shape": Text(words.plain(str(line["shape"] or words.NOTHING))),
+        "workers": Text(words.count(line["workers"])),
+        "users": Text(words.count(line["users"])),
+        "verdict": shown,
+        "validity": Text(validity or words.NOTHING, LEVELS[Level(validity)] if validity else "dim"),
+        "p95": Text(words.milliseconds(line["p95_ms"])),
+        "req/s": Text(words.number(line["throughput_rps"])),
+    }
 
 
 def _when(started: float) -> str:

@@ -71,7 +71,8 @@ class Attendance:
         if self._short_since is not None and users == wanted:
             after_s = now - self._short_since
             self._short_since = None
-            text = f"all {wanted} users run again, {after_s:.1f} s after the last word of the worker that was missed"
+            who = "the one user runs" if wanted == 1 else f"all {wanted:,} users run"
+            text = f"{who} again, {after_s:.1f} s after the last word of the worker that was missed"
             self._tell(EventKind.LOAD_RESTORED, text, after_s=round(after_s, 3))
 
     def _lose(self, worker: int, book: Book) -> None:

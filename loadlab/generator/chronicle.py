@@ -13,6 +13,7 @@ from locust.runners import STATE_MISSING, MasterRunner
 
 from loadlab.analysis.recording import Event, EventKind, MachineSecond, Run, Second, Status, TargetSecond
 from loadlab.analysis.search import Search
+from loadlab.analysis.wording import many
 from loadlab.generator import live, searching
 from loadlab.generator.attendance import Attendance
 from loadlab.generator.collector import Collector
@@ -95,7 +96,7 @@ class Chronicle:
         if self._stage_users is None and users == wanted and users:
             self._stages += 1
             self._stage_users = users
-            self.tell(EventKind.STAGE_STARTED, f"stage {self._stages}: {users} users", at=now, users=users)
+            self.tell(EventKind.STAGE_STARTED, f"stage {self._stages}: {many(users, 'user')}", at=now, users=users)
 
     def look_beside(self) -> None:
         """Each second look at the machine, and ask the target for its own figures as long as it has any."""
@@ -179,7 +180,7 @@ class Chronicle:
         }
 
     def _end_stage(self, at: float) -> None:
-        text = f"stage {self._stages} of {self._stage_users} users ends"
+        text = f"stage {self._stages} of {many(self._stage_users or 0, 'user')} ends"
         self.tell(EventKind.STAGE_ENDED, text, at=at, users=self._stage_users)
         self._stage_users = None
 
@@ -198,7 +199,9 @@ class Chronicle:
                 for event in self._search.add(second):
                     self._note(event)
         if late:
-            self.tell(EventKind.LATE, f"reports of {len(late)} seconds came late, and are counted", seconds=late)
+            self.tell(
+                EventKind.LATE, f"reports of {many(len(late), 'second')} came late, and are counted", seconds=late
+            )
 
     def _note_gaps(self) -> None:
         for worker, book in self.collector.books.items():

@@ -21,6 +21,7 @@ from locust.runners import STATE_INIT, STATE_MISSING, STATE_STOPPED, MasterRunne
 from loadlab import plan as plans
 from loadlab.analysis import headroom, slo
 from loadlab.analysis.recording import EventKind, Run, Status
+from loadlab.analysis.wording import many
 from loadlab.errors import LabError, UsageError
 from loadlab.generator import aftermath, scenarios, searching
 from loadlab.generator.chronicle import Chronicle
@@ -172,8 +173,10 @@ class Conductor:
         deadline = time.monotonic() + READY_S
         while chronicle is self._chronicle and not self._is_ready(plan):
             if time.monotonic() > deadline:
-                wanted = "one worker" if plan.workers is None else f"exactly {plan.workers} workers"
-                text = f"{self.runner.worker_count} workers were ready, not {wanted}, after {READY_S:g} s"
+                wanted = "one worker" if plan.workers is None else f"exactly {many(plan.workers, 'worker')}"
+                ready = self.runner.worker_count
+                is_ready = f"{many(ready, 'worker')} {'was' if ready == 1 else 'were'} ready"
+                text = f"{is_ready}, not {wanted}, after {READY_S:g} s"
                 chronicle.tell(EventKind.WARNING, text)
                 self._close(chronicle, Status.ABORTED, "no-workers")
             gevent.sleep(TICK_S)

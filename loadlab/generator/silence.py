@@ -12,6 +12,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, WorkerRunner
 
+from loadlab.analysis.wording import many
 from loadlab.generator.reporting import Reporter
 
 LOOK_EVERY_S = 0.5
@@ -40,8 +41,8 @@ def _watch(runner: WorkerRunner, reporter: Reporter, heard: list[bool]) -> None:
 
 def _stop_users(runner: WorkerRunner, reporter: Reporter) -> None:
     count = runner.user_count
-    logger.error("No word from the master for %g s: stopping the %d users of this worker", SILENT_S, count)
-    reporter.notes.append(f"heard nothing from the master for {SILENT_S:g} s and stopped its {count} users")
+    logger.error("No word from the master for %g s: stopping the %s of this worker", SILENT_S, many(count, "user"))
+    reporter.notes.append(f"heard nothing from the master for {SILENT_S:g} s and stopped its {many(count, 'user')}")
     if runner.spawning_greenlet is not None:
         runner.spawning_greenlet.kill(block=True)
     runner.stop_users(dict(runner.user_classes_count))

@@ -27,6 +27,7 @@ from bokeh.models.tools import BoxZoomTool, CrosshairTool, HoverTool, PanTool, T
 from numpy.typing import NDArray
 
 from loadlab.analysis.recording import Event, EventKind
+from loadlab.analysis.search import StepOutcome
 from loadlab.report import words
 
 BLUE, GREEN, VIOLET, RED = "#3b82f6", "#12a594", "#8e5cf0", "#e5484d"
@@ -41,6 +42,7 @@ TROUBLE = {
 }
 MENDED = {EventKind.WORKER_BACK, EventKind.LOAD_RESTORED, EventKind.RECOVERED}
 EVERYDAY = {EventKind.RUN_STARTED, EventKind.RUN_ENDED}
+STAGES = {EventKind.STAGE_STARTED, EventKind.STAGE_ENDED}
 MARK_COLOURS = {"trouble": RED, "mended": GREEN, "plain": SLATE}
 Values = NDArray[np.float64]
 
@@ -118,7 +120,7 @@ def mark_kind(kind: EventKind) -> str:
 
 
 def _marks(events: Sequence[Event]) -> dict[str, list[Any]]:
-    shown = [event for event in events if event.kind not in EVERYDAY and not is_first_join(event)]
+    shown = [event for event in _telling(events) if event.kind not in EVERYDAY and not is_first_join(event)]
     # Where there are too many, trouble is what people look for.
     shown = sorted(shown, key=lambda event: (event.kind not in TROUBLE, event.t))[:MOST_MARKS]
     shown.sort(key=lambda event: event.t)
@@ -128,6 +130,13 @@ def _marks(events: Sequence[Event]) -> dict[str, list[Any]]:
         "colour": [MARK_COLOURS[mark_kind(event.kind)] for event in shown],
         "alpha": [0.45 if mark_kind(event.kind) == "plain" else 0.9 for event in shown],
     }
+
+
+def _telling(events: Sequence[Event]) -> Sequence[Event]:
+    """Return the events without those of a search, often thirty, of which nobody learns: steps begin, end and pass."""
+    if not any(event.kind is EventKind.STEP for event in events):
+        return events
+    return [event for event in events if event.kind not in STAGES and event.data.get("outcome") != StepOutcome.PASS]
 
 
 def is_first_join(event: Event) -> bool:

@@ -17,6 +17,11 @@ NO_CAPACITY = {
     Ending.NOT_RECOVERED: "found before it collapsed for good",
     Ending.FEW_SAMPLES: "too few answers came to judge more",
 }
+# Where none held there is no "more".
+NONE_HELD = NO_CAPACITY | {
+    Ending.GENERATOR: "none could be measured",
+    Ending.FEW_SAMPLES: "too few answers came to judge any",
+}
 PARTIAL = "The recording is partial: its end is missing, or lines of it cannot be read."
 
 
@@ -52,7 +57,7 @@ def capacity(found: Capacity, summary: Summary) -> tuple[str, str]:
     if summary.validity.level is Level.INVALID and found.ending != Ending.GENERATOR:
         return words.NOTHING, "the measurement is invalid"
     held = f"≥ {words.many(found.held_users, 'user')}" if found.held_users else "none"
-    known = {str(ending): why for ending, why in NO_CAPACITY.items()}
+    known = {str(ending): why for ending, why in (NO_CAPACITY if found.held_users else NONE_HELD).items()}
     return held, known.get(found.ending, "the search was cut short")
 
 

@@ -35,6 +35,7 @@ VOID = ("void", "dim")  # what a measurement that cannot be believed says of a p
 LEVELS = {Level.VALID: ("·", "dim"), Level.DEGRADED: ("!", "yellow"), Level.INVALID: ("✗", "bold red")}
 MOST_ENDPOINTS = 10
 MOST_REASONS = 6
+MOST_KINDS = 3  # of failures
 
 
 def render(summary: Summary, run: Run, *, report: str = "") -> RenderableType:
@@ -46,7 +47,7 @@ def render(summary: Summary, run: Run, *, report: str = "") -> RenderableType:
         parts += [Text(), _slos(summary)]
         if summary.validity.level is not Level.INVALID:
             parts += [_reason(slo) for slo in summary.slos if slo.outcome != Outcome.PASS]
-    parts += [Text(), _endpoints(summary), Text(), _facts(summary, report)]
+    parts += [Text(), _endpoints(summary), *_failures(summary.totals), Text(), _facts(summary, report)]
     return Group(*parts)
 
 
@@ -87,7 +88,8 @@ def _capacity(found: Capacity, summary: Summary) -> Table:
     grid.add_row("capacity", Text.assemble((f"{value}{rps}", "bold"), f" ({sure})"))
     limiting = f": {words.plain(found.limiting)}" if found.limiting else ""
     broke = f"{words.count(found.broke_users)} broke{limiting}" if found.broke_users else "nothing broke"
-    grid.add_row("bracket", Text(f"{words.count(found.held_users)} held, {broke}"))
+    held = words.count(found.held_users) if found.held_users else "none"
+    grid.add_row("bracket", Text(f"{held} held, {broke}"))
     if found.recommended_users:
         rps = f", {words.number(found.recommended_rps)} requests/s" if found.recommended_rps else ""
         grid.add_row("recommended", f"{words.many(found.recommended_users, 'user')}{rps}")
@@ -168,6 +170,20 @@ def _add_load(grid: Table, name: str, load: Load, style: str = "") -> None:
     failed = Text(words.percent(load.fail_percent), "red" if load.failures else "")
     throughput = words.number(load.throughput_rps)
     grid.add_row(Text(name), words.count(load.requests), failed, throughput, *times, style=style)
+
+
+def _failures(whole: Load) -> list[RenderableType]:
+    """Return the most frequent kinds of failures: of the whole run, for a target may be dead before it is measured."""
+    kinds = sorted(whole.errors.items(), key=lambda kind: (-kind[1], kind[0]))
+    if not kinds:
+        return []
+    grid = table("failure, whole run", ">count", ">of requests")
+    for kind, count in kinds[:MOST_KINDS]:
+        share = words.percent(100 * count / whole.requests) if whole.requests else words.NOTHING
+        grid.add_row(Text(words.plain(kind)), Text(words.count(count), "red"), share)
+    if len(kinds) > MOST_KINDS:
+        grid.add_row(Text(f"and {words.many(len(kinds) - MOST_KINDS, 'more kind')}", "dim"))
+    return [Text(), grid]
 
 
 def _facts(summary: Summary, report: str) -> Table:

@@ -171,8 +171,7 @@ def _headroom(given: Headroom) -> Tile:
     at = time.strftime("%Y-%m-%d", time.gmtime(given.calibrated))
     if given.ratio is None:
         return Tile("headroom", "Headroom", words.NOTHING, f"the calibration of {at} is of another kind")
-    least = "at least " if given.is_at_least else ""
-    return Tile("headroom", "Headroom", f"{least}{words.number(given.ratio)}x", f"calibrated {at}")
+    return Tile("headroom", "Headroom", words.times(given.ratio, is_at_least=given.is_at_least), f"calibrated {at}")
 
 
 def _phases(given: PhaseTimes) -> Iterator[Tile]:

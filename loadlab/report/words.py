@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
-from loadlab.analysis.wording import many
+from loadlab.analysis.wording import many, times
 
-__all__ = ["many"]
+__all__ = ["many", "times"]
 NOTHING = "-"
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from loadlab.analysis.wording import many
 from loadlab.errors import LabError, UsageError
 from loadlab.rig import balancer, compose
 from loadlab.rig.compose import ComposeEngine
@@ -113,8 +114,8 @@ def wait_ready(engine: Engine, settings: RigSettings, report: Callable[[int, int
         if time.monotonic() > deadline:
             reasons = [f"{api}: {reason}" for api in api_urls(settings) if (reason := why_not_ready(api))]
             raise LabError(
-                f"Not ready within {READY_TIMEOUT_S:g} s: {ready} of {settings.workers} workers, "
-                f"{replicas} of {settings.api_replicas} replicas of the API. " + " ".join(reasons)
+                f"Not ready within {READY_TIMEOUT_S:g} s: {ready} of {many(settings.workers, 'worker')}, "
+                f"{replicas} of {many(settings.api_replicas, 'replica')} of the API. " + " ".join(reasons)
             )
         time.sleep(TICK_S)
 

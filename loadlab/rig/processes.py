@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from loadlab.errors import LabError, UsageError
-from loadlab.rig import archive, balancer, logfiles, ports, revision, rigfolder
+from loadlab.rig import archive, balancer, knobs, logfiles, ports, revision, rigfolder
 from loadlab.rig.engine import LOOPBACK, NULL_SERVICE, NULL_TARGET_S, Failure, NullTarget, RigState, lb_url, url
 from loadlab.rig.parts import BACKEND_FILE, Fleet, locust_options, master_options
 from loadlab.rig.rigfolder import MARK, RigFolder
@@ -189,9 +189,9 @@ class ProcessEngine:
 
     def _api_knobs(self, settings: RigSettings) -> str:
         """Return a digest, since there may be a password among them."""
-        knobs = self._environment(settings)
-        names = sorted(name for name in knobs if name.startswith(("API_", "GUNICORN_")) or name == "DATABASE_URL")
-        return hashlib.sha256(repr([(name, knobs[name]) for name in names]).encode()).hexdigest()
+        values = self._environment(settings)
+        names = sorted(name for name in values if name.startswith(("API_", "GUNICORN_")) or name == "DATABASE_URL")
+        return hashlib.sha256(repr([(name, values[name]) for name in names]).encode()).hexdigest()
 
     def _environment(self, settings: RigSettings) -> dict[str, str]:
         """Return what all parts have in common: the knobs, the store of this rig unless one is given, and the mark."""
@@ -208,10 +208,17 @@ class ProcessEngine:
         if replace(before, workers=fleet.workers) != fleet:
             raise LabError(
                 "A rig of processes is up with other knobs, ports or replicas: only its workers can be scaled. "
-                "Run './lab down' first."
+                f"{self._differing(settings, supervisor)}Run './lab down' first."
             )
         self._change(fleet, supervisor)
         _within(settings.stop_grace_s, lambda: self._worker_count() == settings.workers)
+
+    def _differing(self, settings: RigSettings, supervisor: psutil.Process) -> str:
+        """Return in a sentence which knobs differ; nothing where none can be named, such as with other code."""
+        with suppress(psutil.Error):  # its environment is what the rig was started with
+            found = "; ".join(knobs.differing(supervisor.environ(), self._environment(settings)))
+            return f"{found}. " if found else ""
+        return ""
 
     def _wanted(self) -> Fleet | None:
         """Return the fleet that was asked for last, None when the file is not one of this version's."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import copy
 
+import pytest
+
 from loadlab.analysis import summarise
+from loadlab.analysis.recording import EventKind, Recording
+from loadlab.analysis.search import Ending
 from loadlab.analysis.summary import Level
 from tests import searches
 
@@ -43,3 +47,47 @@ def test_a_searchs_window_is_one_step() -> None:
     assert (summary.window.start_s, summary.window.end_s) == (last.start_s, last.end_s)
     assert summary.window.throughput_rps == last.throughput_rps == summary.capacity.throughput_rps
     assert [stage.users for stage in summary.stages] == [step.users for step in summary.capacity.steps]
+
+
+# What each ending says of a search in which no number of users held.
+NONE_SHOWN = {
+    Ending.FEW_SAMPLES: "no number of users was shown to hold the promises: too few answers came to judge 10 users "
+    "(p95<900ms: 27 successes cannot show it: at least 59 are needed); at 20 users p95<900ms broke",
+    Ending.GENERATOR: "generator-limited at 10 users: no number of users was shown to hold the promises; "
+    "at 20 users p95<900ms broke",
+    Ending.TIME: "no number of users was shown to hold the promises when the time was up; at 20 users p95<900ms broke",
+    Ending.NOT_RECOVERED: "no number of users was shown to hold the promises; at 20 users p95<900ms broke, "
+    "and a minute after the load was taken away it had not come back",
+}
+
+
+@pytest.mark.parametrize("ending", NONE_SHOWN)
+def test_where_nothing_held_the_sentence_says_so_and_why(ending: Ending) -> None:
+    """Not that "at least 0 users hold": that nothing was shown to, and what was in the way."""
+    found = summarise.summarise(ended(searches.few(), ending)).capacity
+    assert found is not None
+    assert found.held_users == 0
+    assert found.sentence == NONE_SHOWN[ending]
+
+
+def test_one_user_holds() -> None:
+    """One is no plural."""
+    found = summarise.summarise(ended(searches.few(), Ending.FEW_SAMPLES, low=1)).capacity
+    assert found is not None
+    assert found.sentence == "too few answers came to judge 10 users; at least 1 user holds"
+
+
+def test_a_single_user_under_whom_it_collapses() -> None:
+    """It is not said that the collapse broke."""
+    made = ended(searches.collapsed(), Ending.NONE_HELD)
+    found = summarise.summarise(made).capacity
+    assert found is not None
+    assert found.sentence.endswith("this target takes not even one user: it collapsed")
+
+
+def ended(recording: Recording, ending: Ending, low: int = 0) -> Recording:
+    """Return a copy of a search as if it had ended so, with so many users that held."""
+    changed = copy.deepcopy(recording)
+    (end,) = [event for event in changed.events if event.kind is EventKind.SEARCH_ENDED]
+    end.data |= {"ending": ending, "low": low}
+    return changed

@@ -64,7 +64,9 @@ def test_the_headroom_is_the_ceiling_by_what_was_made() -> None:
     window = summarise(recording).window
     assert (found.ceiling_rps, found.used_rps) == (20_000.0, window.throughput_rps)
     assert found.ratio == pytest.approx(20_000.0 / window.throughput_rps)
-    assert found.sentence == "4 workers can make 20,000 requests/s (5,000 each), 40 were made: 499x headroom."
+    assert (
+        found.sentence == "4 workers can make 20,000 requests/s (5,000 each), 40 were made: more than 100 × headroom."
+    )
     assert (found.calibration, found.calibrated, found.machine, found.is_at_least) == (
         "20251009-080000-calibration",
         1_760_000_000.0,
@@ -85,11 +87,15 @@ def test_the_busiest_stage_counts() -> None:
     [
         (
             {"set_by": SetBy.NULL_TARGET},
-            "can make at least 20,000 requests/s (5,000 each), 40 were made: at least 499x",
+            "can make at least 20,000 requests/s (5,000 each), 40 were made: more than 100 × headroom.",
         ),
         ({"set_by": SetBy.CORES}, "That ceiling shares its cores with next to no target"),
         ({"bytes_each": 80.0}, "Answers had 4,882 bytes here, 80 there: with these the ceiling is lower."),
-        ({"ceiling_rps": 224.0}, "40 were made: 5.6x headroom."),
+        (
+            {"ceiling_rps": 224.0, "set_by": SetBy.NULL_TARGET},
+            "at least 224 requests/s (5,000 each), 40 were made: at least 5.59 × headroom.",
+        ),
+        ({"ceiling_rps": 224.0}, "40 were made: 5.59 × headroom."),
     ],
 )
 def test_what_has_to_be_known_besides(changes: dict[str, Any], said: str) -> None:

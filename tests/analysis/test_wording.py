@@ -46,10 +46,22 @@ def test_times_in_milliseconds() -> None:
     assert (wording.ms(31.2), wording.ms(450), wording.ms(12_500)) == ("31.2 ms", "450 ms", "12.5 s")
 
 
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [(0.97, "0.97 ×"), (5.592, "5.59 ×"), (31.44, "31.4 ×"), (100.0, "100 ×"), (100.1, "more than 100 ×")],
+)
+def test_times_end_at_a_hundred(ratio: float, text: str) -> None:
+    """11,645 × is noise; what is more than a hundred is more than at least so much, too."""
+    assert wording.times(ratio) == text
+    at_least = text if ratio > 100 else f"at least {text}"
+    assert wording.times(ratio, is_at_least=True) == at_least
+
+
 def test_nouns_have_their_number() -> None:
     """One request, two requests; irregular ones are given."""
     assert wording.many(1, "request") == "1 request"
     assert wording.many(11_840, "success", "successes") == "11,840 successes"
+    assert [wording.noun(number, "core") for number in (0.5, 1, 1.0, 8)] == ["cores", "core", "core", "cores"]
 
 
 @pytest.mark.parametrize(

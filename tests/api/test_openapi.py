@@ -33,6 +33,8 @@ def test_the_document_names_what_an_operation_may_answer() -> None:
     assert set(document["paths"]) == {"/tests", "/tests/{id}", "/livez", "/readyz", "/metrics"}
     post = document["paths"]["/tests"]["post"]["responses"]
     assert set(post) == {"204", "400", "408", "413", "415", "422", "503"}
+    told = [post[status]["description"] for status in ("413", "422")]
+    assert told == ["Content Too Large", "Unprocessable Content"]
     for path in document["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():

@@ -111,6 +111,15 @@ def test_a_stage_lasts_from_when_all_users_are_there_until_another_number_is_ord
     assert book.folder.read_run().status is Status.DRAINING
 
 
+def test_one_user_is_no_plural(opened: Open) -> None:
+    """The texts of a stage are read by people."""
+    book = opened(1)
+    book.begin()
+    book.look(1, 1, 1)
+    book.look(2, 1, 2)
+    assert [event.text for event in book.events(STARTED, ENDED)] == ["stage 1: 1 user", "stage 1 of 1 user ends"]
+
+
 def test_a_stop_before_any_stage_ends_none(opened: Open) -> None:
     """In the midst of the ramp; nobody is no stage either."""
     book = opened(1)

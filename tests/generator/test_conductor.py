@@ -255,7 +255,8 @@ def test_without_the_workers_it_is_aborted(workers: list[str], wanted: int | Non
     assert (podium.run.status, podium.run.stopped_by) == (Status.ABORTED, "no-workers")
     (warning,) = podium.recording.events
     assert warning.kind is EventKind.WARNING
-    assert warning.text.startswith(f"{len(workers)} workers were ready, not ")
+    ready = {0: "0 workers were", 1: "1 worker was", 3: "3 workers were"}[len(workers)]
+    assert warning.text.startswith(f"{ready} ready, not ")
     assert (podium.master.starts, podium.conductor.active) == ([], None)
     check_folder(podium.reports[0].path)
     podium.conductor.start(load(time_s=60), by="http")

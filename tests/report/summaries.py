@@ -190,7 +190,7 @@ def undecided() -> Summary:
 
 def headroom(**changes: object) -> Headroom:
     """Return the headroom of a generator that could make a hundred times as much."""
-    sentence = "4 workers can make 20,000 requests/s (5,000 each), 200 were made: 100x headroom."
+    sentence = "4 workers can make 20,000 requests/s (5,000 each), 200 were made: 100 × headroom."
     known = Headroom(20_000.0, 200.0, 100.0, False, sentence, "20251009-080000-calibration", 1_760_000_000.0, "a CPU")
     return replace(known, **changes)  # type: ignore[arg-type]
 

@@ -17,10 +17,10 @@ from bokeh.models.renderers import GlyphRenderer
 from rich.console import Console
 
 from loadlab.analysis import series, slo, summarise
-from loadlab.analysis.recording import EventKind, Recording
+from loadlab.analysis.recording import Event, EventKind, Recording
 from loadlab.analysis.search import StepOutcome
 from loadlab.analysis.summary import Capacity, Summary
-from loadlab.report import capacity_charts, capacity_view, html, junit, overview, reading, text
+from loadlab.report import capacity_charts, capacity_view, html, junit, overview, plots, reading, text
 from loadlab.report.plots import Chart
 from tests import recordings, searches
 from tests.report import folders
@@ -37,7 +37,7 @@ ENDS = {
     "none_held": ("none", "with a single user a promise broke"),
     "late": ("80 users", "unconfirmed: held for 6 s only"),
     "lost": ("40 users", "unconfirmed: held for 6 s only"),
-    "few": ("none", "too few answers came to judge more"),
+    "few": ("none", "too few answers came to judge any"),
 }
 
 
@@ -273,6 +273,26 @@ def test_a_run_that_is_no_search_knows_nothing_of_all_this() -> None:
     assert "capacity" not in text.plain(summarise.summarise(plain), plain.run)
     assert reading.stretch(summarise.summarise(plain)) is None
     assert b"loadlab.capacity" not in junit.document(summarise.summarise(plain), plain.run)
+
+
+@pytest.mark.parametrize("name", ["found", "collapsed", "limited"])
+def test_its_charts_mark_what_says_something(name: str) -> None:
+    """Steps that broke or do not count, recoveries, the end and trouble; not that each step begins, ends and passes."""
+    made = recording(name)
+    events = [*made.events, Event(7.0, EventKind.WORKER_MISSING, "worker 1 does not answer", 1)]
+    told = plots.TimeAxis(series.of(made).t, 1.0, 100.0, events).marks.data["text"]
+    steps = [event for event in made.events if event.kind is EventKind.STEP and event.data["outcome"] != "pass"]
+    recoveries = [event for event in made.events if event.kind is EventKind.RECOVERED]
+    wanted = [event.text for event in (*steps, *recoveries)] + ["worker 1 does not answer"]
+    assert all(any(text in one for one in told) for text in wanted)
+    assert len(told) == len(wanted) + 2  # the search's end, and the stop that it orders
+    assert not any(" ends" in one and "step" in one for one in told)
+
+
+def test_other_runs_mark_their_stages() -> None:
+    """A few stages say where a run in steps stood."""
+    events = [Event(5.0, EventKind.STAGE_STARTED, "stage 1: 20 users", None, {"users": 20})]
+    assert plots.TimeAxis(series.of(recordings.plausible()).t, 1.0, 100.0, events).marks.data["x"] == [5000.0]
 
 
 def test_texts_from_outside_stay_texts() -> None:

@@ -86,7 +86,12 @@ def test_the_headroom_has_a_tile_and_a_sentence() -> None:
     """Where a calibration is of the run's kind; else the sentence says why there is none."""
     recording = recordings.make()
     assert 'id="headroom"' not in page_of(recording).decode()
-    for known, tile in ((summaries.headroom(), "Headroom 100x calibrated 2025-10-09"), (unlike(), "Headroom -")):
+    for known, tile in (
+        (summaries.headroom(), "Headroom 100 × calibrated 2025-10-09"),
+        (summaries.headroom(ratio=11_645.2, is_at_least=True), "Headroom more than 100 × calibrated"),
+        (summaries.headroom(ratio=12.3, is_at_least=True), "Headroom at least 12.3 × calibrated"),
+        (unlike(), "Headroom -"),
+    ):
         summary = replace(summarise.summarise(recording), headroom=known)
         text = Parsed(html.page(recording, summary)).text()
         assert tile in text

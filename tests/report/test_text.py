@@ -73,7 +73,7 @@ def test_the_headroom_is_told_where_it_is_known() -> None:
     """In one sentence, be it why there is none; of a calibration, what takes from it."""
     assert not any(line.startswith("headroom") for line in lines_of(summaries.summary()))
     lines = lines_of(summaries.summary(headroom=summaries.headroom()))
-    assert "headroom  4 workers can make 20,000 requests/s (5,000 each), 200 were made: 100x" in lines
+    assert "headroom  4 workers can make 20,000 requests/s (5,000 each), 200 were made: 100" in lines
     calibration = summaries.summary(headline="PASS: 4 workers make", calibration=summaries.calibration())
     assert "but      25% of the requests failed." in "\n".join(lines_of(calibration)).replace("but       ", "but      ")
 
@@ -87,10 +87,37 @@ def test_notes_are_no_reservations() -> None:
 def test_endpoints_and_workers_are_told() -> None:
     """The endpoints by size, all together below them; the workers with the worst of their health; the report."""
     lines = lines_of(summaries.summary(workers=(*summaries.workers(3), replace(summaries.workers(4)[3], fate="lost"))))
-    names = [line.split()[0] for line in lines if "0.1" in line or "0.2" in line]
-    assert names[-3:] == ["GET", "POST", "all"]
+    place = next(number for number, line in enumerate(lines) if line.startswith("endpoint"))
+    assert [line.split()[0] for line in lines[place + 1 : place + 4]] == ["GET", "POST", "all"]
     assert "workers  4 workers, 1 lost, CPU at most 42%, loop lag p99 1.50 ms" in lines
     assert lines[-1] == "report   results/20251009-085320-nightly/report.html"
+
+
+def test_the_most_frequent_failures_are_named() -> None:
+    """The three of which there were most in the whole run, ramp included, and how many kinds more there were."""
+    kinds = {"HTTP 503": 7, "ConnectionRefusedError: [Errno 111] Connection refused": 23, "TimeoutError": 7, "a": 1}
+    dead = replace(summaries.load(100, 38, 0.0, 10.0), errors=kinds)
+    lines = lines_of(summaries.summary(totals=dead))
+    place = next(number for number, line in enumerate(lines) if line.startswith("failure, whole run"))
+    assert [line.split() for line in lines[place + 1 : place + 5]] == [
+        ["ConnectionRefusedError:", "[Errno", "111]", "Connection", "refused", "23", "23%"],
+        ["HTTP", "503", "7", "7%"],
+        ["TimeoutError", "7", "7%"],
+        ["and", "1", "more", "kind"],
+    ]
+    fine = summaries.summary(totals=summaries.load(100, 0, 0.0, 10.0))
+    assert not any(line.startswith("failure") for line in lines_of(fine))
+    two_more = replace(dead, errors=kinds | {"b": 1})
+    assert "and 2 more kinds" in lines_of(summaries.summary(totals=two_more))
+
+
+def test_a_long_kind_of_failure_leaves_its_count_in_sight() -> None:
+    """It is folded within its column, and what controls a terminal is replaced."""
+    wild = replace(summaries.load(100, 40, 0.0, 10.0), errors={folders.HOSTILE: 30, "x" * 120: 10})
+    lines = lines_of(summaries.summary(totals=wild))
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in "\n".join(lines)
+    assert any(line.split()[-2:] == ["10", "10%"] for line in lines)
 
 
 def test_what_gives_out_first_is_said() -> None:

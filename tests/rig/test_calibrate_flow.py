@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from loadlab.analysis.recording import Calibration, SetBy, Status
 from loadlab.analysis.summary import Summary, Verdict
 from loadlab.errors import Exit, LabError
+from loadlab.rig import fleet
 from loadlab.rig.engine import NullTarget
 from loadlab.rig.processes import ProcessEngine
 from loadlab.rig.settings import RigSettings
@@ -47,6 +50,32 @@ def nulls(monkeypatch: pytest.MonkeyPatch) -> Nulls:
     made = Nulls()
     monkeypatch.setattr(ProcessEngine, "start_null_target", lambda _self, settings: made.start(settings))
     monkeypatch.setattr(ProcessEngine, "stop_null_target", lambda _self: made.stop())
+    return made
+
+
+class Scaled:
+    """Stands for the engine's scaling: with which numbers of workers, and what happens instead at the first."""
+
+    def __init__(self, rig: FakeRig) -> None:
+        self.rig = rig
+        self.workers: list[int] = []
+        self.error: BaseException | None = None
+
+    def up(self, settings: RigSettings) -> None:
+        """Scale it."""
+        self.workers.append(settings.workers)
+        self.rig.parts = ["master-1", "api-1", *(f"worker-{n}" for n in range(1, settings.workers + 1))]
+        self.rig.tell({})
+        if self.error is not None and len(self.workers) == 1:
+            raise self.error
+
+
+@pytest.fixture
+def scaled(fake_rig: FakeRig, monkeypatch: pytest.MonkeyPatch) -> Scaled:
+    """Have a rig that is scaled at once."""
+    made = Scaled(fake_rig)
+    monkeypatch.setattr(ProcessEngine, "up", lambda _self, settings, tied: made.up(settings))  # noqa: ARG005
+    monkeypatch.setattr(fleet, "wait_ready", lambda *_: None)
     return made
 
 
@@ -188,6 +217,37 @@ def test_a_rig_in_use_is_left_alone(lab: Lab, master: FakeMaster, nulls: Nulls) 
     assert said.code == Exit.TOOL_ERROR
     assert "Run 20260101-000000 is active on the rig that is up" in said.err
     assert (nulls.started, master.plans) == ([], [])
+
+
+def test_the_workers_of_a_rig_are_given_back(lab: Lab, master: FakeMaster, scaled: Scaled) -> None:
+    """One that was up with two workers has two again; who asks for no number, or for these, changes nothing."""
+    assert lab("calibrate").code == lab("calibrate", "--workers", "2").code == Exit.OK
+    assert scaled.workers == []
+    said = lab("calibrate", "--workers", "1")
+    assert said.code == Exit.OK
+    assert scaled.workers == [1, 2]
+    assert master.plans[-1]["workers"] == 1
+    assert "The rig gets its 2 workers back" in said.out
+
+
+@pytest.mark.parametrize("error", [LabError("not ready"), KeyboardInterrupt()])
+def test_workers_are_given_back_when_there_is_no_run(error: BaseException, lab: Lab, scaled: Scaled) -> None:
+    """Be it by an error or by Ctrl-C while the rig is being scaled."""
+    scaled.error = error
+    assert lab("calibrate", "--workers", "1").code in (Exit.TOOL_ERROR, Exit.INTERRUPTED)
+    assert scaled.workers == [1, 2]
+
+
+def test_workers_are_given_back_when_the_run_fails(lab: Lab, master: FakeMaster, nulls: Nulls, scaled: Scaled) -> None:
+    """Without a null target, with a plan that is refused, and with a Ctrl-C that gives up in the midst of it."""
+    nulls.error = LabError("There is no null target: it exited with 3.")
+    assert lab("calibrate", "--workers", "1").code == Exit.TOOL_ERROR
+    nulls.error, master.refusal = None, (409, {"message": "run X is active"})
+    assert lab("calibrate", "--workers", "3").code == Exit.TOOL_ERROR
+    master.refusal, master.script = None, [document(Status.RUNNING)]
+    master.on_look = lambda _number: os.kill(os.getpid(), signal.SIGINT)
+    assert lab("calibrate", "--workers", "4").code == Exit.INTERRUPTED
+    assert scaled.workers == [1, 2, 3, 2, 4, 2]
 
 
 def test_without_a_null_target_there_is_no_run(lab: Lab, master: FakeMaster, nulls: Nulls) -> None:

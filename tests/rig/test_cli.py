@@ -18,8 +18,9 @@ import pytest
 from loadlab import __version__, cli
 from loadlab.commands import rig as commands
 from loadlab.errors import Exit, LabError
+from loadlab.rig import fleet
 from loadlab.rig.engine import LOOPBACK, Engine, Failure, RigState
-from loadlab.rig.settings import ROOT
+from loadlab.rig.settings import ROOT, load
 from tests.rig.rigs import Rig, bare_environment, copy_checkout, free_ports
 
 
@@ -229,6 +230,17 @@ def test_version_and_help(run: Run) -> None:
     assert "Usage: lab" in run().text
 
 
+def test_help_speaks_no_python(run: Run) -> None:
+    """No page shows the types of the program: neither of flags, nor of arguments, nor of --help itself."""
+    callbacks = [command.name or getattr(command.callback, "__name__", "") for command in cli.app.registered_commands]
+    assert {"up", "compare", "logs"} <= {*callbacks}
+    for command in ([], *([name] for name in callbacks)):
+        said = run(*command, "--help")
+        assert said.code == Exit.OK
+        assert not re.search(r"<[a-z\[\]]+>", said.text)
+    assert "lab logs [OPTIONS] [SERVICE]..." in run("logs", "--help").text
+
+
 def test_ctrl_c_that_nobody_expected(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it comes, Ctrl-C ends with 97 and without a traceback."""
 
@@ -322,6 +334,17 @@ def watch(monkeypatch: pytest.MonkeyPatch, *states: RigState | None) -> None:
     monkeypatch.setattr(commands, "WATCH_EVERY_S", 0)
     rest = iter(states)
     commands._watch(cast(Engine, SimpleNamespace(state=lambda: next(rest))))
+
+
+@pytest.mark.parametrize(("workers", "said"), [("1", "processes: 1 worker, 1 API"), ("2", "2 workers, 1 API")])
+def test_one_worker_is_no_plural(
+    workers: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When the rig is ready it says of how many workers."""
+    engine = SimpleNamespace(name="processes", state=lambda: None, up=lambda *_, **__: None)
+    monkeypatch.setattr(fleet, "wait_ready", lambda *_: None)
+    commands.bring_up(cast(Engine, engine), load({"workers": workers}), tied=False)
+    assert said in capsys.readouterr().out
 
 
 def test_a_part_that_ends_is_told_of_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

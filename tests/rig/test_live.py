@@ -176,3 +176,9 @@ def test_what_a_search_says_cannot_control_the_terminal() -> None:
     for step in shown["live"]["search"]["steps"]:
         step["reason"] = "\x1b[2J"
     assert "\x1b" not in "".join(drawn(shown)) + live.line(shown)
+
+
+def test_one_worker_is_no_plural() -> None:
+    """Nor is one user."""
+    told = live.line(going(users=0, target_users=1, workers_ready=1, workers_expected=1))
+    assert "0 of 1 user, 1 of 1 worker, " in told

@@ -75,10 +75,14 @@ def test_a_run_has_no_failures(loaded: Rig) -> None:
 
 def test_other_knobs_need_a_new_rig(loaded: Rig) -> None:
     """A rig that is up is scaled, not changed: with another knob of the API or the test `up` refuses, and says so."""
-    for knob in ({"API_POOL_SIZE": "7"}, {"USERS": "7"}):
+    for knob, named in (
+        ({"API_POOL_SIZE": "7"}, "API_POOL_SIZE is 5 there, and 7 was asked for. Run"),
+        ({"USERS": "7", "WORKER_CPUS": "1"}, "USERS is 200 there, and 7 was asked for. Run"),
+    ):
         refused = loaded.lab("up", "--detach", **knob)
         assert refused.returncode == Exit.TOOL_ERROR
         assert "other knobs" in refused.stdout
+        assert named in refused.stdout
         assert "./lab down" in refused.stdout
     assert loaded.engine.state() is not None
 

@@ -65,6 +65,20 @@ def test_runs_fit_a_narrow_terminal(lab: Lab, bare: Path, monkeypatch: pytest.Mo
     assert "20260101-000000-tuned" in out
 
 
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120])
+def test_ids_are_never_broken(width: int, lab: Lab, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are copied and pasted: other columns go where there is no room, at last all but the verdict."""
+    results = bare / "results"
+    runs = [write_run(results / f"2026010{n}-000000-{'long-' * (3 * n)}name", result=summary()).id for n in (1, 2, 3)]
+    monkeypatch.setattr(console, "_width", width)
+    lines = lab("runs")[1].splitlines()
+    assert [line.split()[0] for line in lines] == ["run", *reversed(runs)]
+    if width > max(map(len, runs)) + len("  verdict"):
+        assert "verdict" in lines[0]
+        assert all(" pass" in line for line in lines[1:])
+        assert max(len(line.rstrip()) for line in lines) <= width
+
+
 def test_runs_as_json(lab: Lab, bare: Path) -> None:
     """Programs get what the master's own list has, and the path."""
     folders = three_runs(bare)

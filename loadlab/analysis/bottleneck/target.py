@@ -13,7 +13,7 @@ from loadlab.analysis.bottleneck.facts import Facts
 from loadlab.analysis.bottleneck.generator import MACHINE_LIMITING
 from loadlab.analysis.bottleneck.instances import Instance
 from loadlab.analysis.summary import Finding, Limit
-from loadlab.analysis.wording import figure, many, percent, seconds
+from loadlab.analysis.wording import figure, many, noun, percent, seconds
 
 THROTTLED_LIMITING = 0.5  # of the periods: the quota, not the work, sets the pace
 THROTTLED_SLOWING = 0.1  # a period that is used up costs up to 100 ms: so many of them can break a p95
@@ -40,7 +40,7 @@ def cpu(facts: Facts) -> Finding:
     uses = [use for one in facts.instances if (use := cpu_use(facts, one)) is not None]
     if not uses:
         told = [one.cpu_cores for one in facts.instances if one.cpu_cores is not None]
-        some = f"It used {figure(sum(told))} cores; how many it may use was not told." if told else "It was not told."
+        some = f"It used {_cores(sum(told))}; how many it may use was not told." if told else "It was not told."
         return unknown("target-cpu", some)
     most = max(uses, key=lambda use: (use.share, use.throttled))
     held = max(use.throttled for use in uses)
@@ -62,11 +62,15 @@ def cpu_use(facts: Facts, one: Instance) -> Use | None:
     return max(known, key=lambda use: use.share) if known else None
 
 
+def _cores(number: float) -> str:
+    return f"{figure(number)} {noun(number, 'core')}"
+
+
 def _uses(facts: Facts, one: Instance) -> Iterable[Use]:
     throttled = one.throttled or 0.0
     if one.cpu_cores is not None and one.cpu_limit:
         share = one.cpu_cores / one.cpu_limit
-        of = f"{figure(one.cpu_cores)} of the {figure(one.cpu_limit)} cores that its limit allows"
+        of = f"{figure(one.cpu_cores)} of the {_cores(one.cpu_limit)} that its limit allows"
         yield Use(share, f"It used {of} ({percent(round(100 * share))}).", throttled)
     if one.processes:
         busiest = one.processes[0]
@@ -76,12 +80,12 @@ def _uses(facts: Facts, one: Instance) -> Iterable[Use]:
         yield Use(busiest, f"{text} of the one core that it can use{rest}.", throttled)
     if one.is_here and facts.machine_cores and one.cpu_cores is not None and not one.cpu_limit and not one.processes:
         share = one.cpu_cores / facts.machine_cores
-        yield Use(share, f"It used {figure(one.cpu_cores)} of its machine's {facts.machine_cores} cores.", throttled)
+        yield Use(share, f"It used {figure(one.cpu_cores)} of its machine's {_cores(facts.machine_cores)}.", throttled)
     if one.machine_busy is not None and one.machine_cores:
         used = sum(one.processes) or one.cpu_cores or 0.0
-        text = f"All programs used {percent(round(100 * one.machine_busy))} of its machine's {one.machine_cores} cores"
+        of = f"{percent(round(100 * one.machine_busy))} of its machine's {_cores(one.machine_cores)}"
         share = one.machine_busy if one.machine_busy >= MACHINE_LIMITING else min(one.machine_busy, 0.89)
-        yield Use(share, f"{text}, it {figure(used)} of them.", throttled)
+        yield Use(share, f"All programs used {of}, it {figure(used)} of them.", throttled)
 
 
 def memory(facts: Facts) -> Finding:
