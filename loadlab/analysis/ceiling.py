@@ -111,7 +111,7 @@ def _why(given: Calibration, workers: Sequence[WorkerRate], null: _Null) -> str:
     if given.set_by is SetBy.NULL_TARGET:
         share = percent(round(100 * null.used_cores / null.limit_cores))
         return f"The null target was busy, with {share} of its CPU, while {used} of {whose} was used."
-    return f"Only {used} of {whose} CPU was used: users that pause within a task leave room for more of them."
+    return f"Only {used} of {whose} CPU was used: users paused within a task, or other programs had the cores."
 
 
 def doubts(evidence: Evidence) -> list[Reason]:

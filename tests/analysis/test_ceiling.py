@@ -69,7 +69,7 @@ def test_the_ceiling_is_what_was_made() -> None:
         ({"busy": 0.6, "null_busy": 0.95}, SetBy.NULL_TARGET, "at least 40 requests/s"),
         ({"busy": 0.6, "null_busy": 0.95}, SetBy.NULL_TARGET, "busy, with 95% of its CPU, while 60% of the workers'"),
         ({"busy": 0.4}, SetBy.UNKNOWN, "at least"),
-        ({"busy": 0.4, "null_cores": 0}, SetBy.UNKNOWN, "Only 40% of the workers' CPU was used: users that pause"),
+        ({"busy": 0.4, "null_cores": 0}, SetBy.UNKNOWN, "Only 40% of the workers' CPU was used: users paused"),
     ],
 )
 def test_what_set_the_ceiling(changes: dict[str, float], limit: SetBy, said: str) -> None:
