@@ -36,7 +36,8 @@ def seed_app() -> Iterator[list[str]]:
     """Serve the text's API until the block is left; yield the flags that aim at it."""
     port = free_ports()
     url = f"http://127.0.0.1:{port}"
-    child = subprocess.Popen([sys.executable, str(SEED), str(port)], stderr=subprocess.DEVNULL)
+    command, silent = [sys.executable, str(SEED), str(port)], subprocess.DEVNULL
+    child = subprocess.Popen(command, stdout=silent, stderr=silent)
     try:
         deadline = time.monotonic() + STARTS_WITHIN_S
         while not _answers(f"{url}/tests"):
