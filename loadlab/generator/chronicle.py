@@ -122,9 +122,13 @@ class Chronicle:
 
     @property
     def is_told(self) -> bool:
-        """Tell whether every worker that is still there has said its last word."""
+        """Tell whether every worker that is still there has said its last word, and all that it said before came.
+
+        Reports that a worker could not send while this master was busy may come after its last word.
+        """
         self._write_seconds()
-        return all(book.counters.final for book in self.collector.books.values() if book.is_expected)
+        expected = [book for book in self.collector.books.values() if book.is_expected]
+        return all(book.counters.final and book.gap is None for book in expected)
 
     @property
     def status_of_end(self) -> Status:

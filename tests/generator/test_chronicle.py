@@ -248,6 +248,18 @@ def test_all_is_told_when_everyone_who_is_there_has_said_the_last_word(opened: O
     assert book.chronicle.is_told
 
 
+def test_the_last_word_is_not_all_where_reports_before_it_are_on_their_way(opened: Open) -> None:
+    """A worker to which the master was silent keeps its reports, and sends them after its last word."""
+    book = opened(1)
+    book.begin()
+    book.chronicle.hear(1, "w1", report(1, 0, [0, [cell(ok={9: 1})]]))
+    book.chronicle.hear(1, "w1", report(4, 3, final=True))
+    assert not book.chronicle.is_told
+    for number in (2, 3):
+        book.chronicle.hear(1, "w1", report(number, number - 1, [number - 1, [cell(ok={9: 1})]]))
+    assert book.chronicle.is_told
+
+
 def test_who_was_away_from_the_beginning_took_no_part(opened: Open) -> None:
     """It is neither missed nor counted, unless it comes back."""
     book = opened(1)
