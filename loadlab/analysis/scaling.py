@@ -9,6 +9,7 @@ from statistics import fmean, median
 
 from loadlab.analysis import scaling_told as told
 from loadlab.analysis import usl
+from loadlab.analysis.scaling_told import SATURATED_PERCENT
 from loadlab.analysis.summary import Capacity, Level, Load, Summary, Verdict
 from loadlab.analysis.sweep import (
     Axis,
@@ -28,8 +29,6 @@ from loadlab.analysis.used import Used
 # Users who wait for an answer in less than a tenth of their time would ask for less than a ninth more of a target that
 # answers at once: the throughput is theirs.
 PACED_SHARE = 0.10
-# Of all cores. What is left is short waits: a core that is busy for nine tenths of the time makes work wait.
-SATURATED_PERCENT = 90.0
 # The workers had no CPU left: their times are wrong, but the requests that they made are counted all the same.
 GENERATOR_LIMITED = frozenset({"throttled", "cpu", "lag", "blocked"})
 # A search ended for a step that could not be measured: what made it so is told by the others.

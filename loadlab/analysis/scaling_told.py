@@ -11,6 +11,8 @@ from loadlab.analysis.wording import figure, listed, many, percent
 NOT_FITTED = "The Universal Scalability Law is not fitted"
 NEARLY_ONE = 0.95  # Jain's index, from which on a load is called even
 ROOM_PERCENT = 75.0
+# Of all cores. What is left is short waits: a core that is busy for nine tenths of the time makes work wait.
+SATURATED_PERCENT = 90.0
 MOST_SAID = 8
 
 
@@ -197,7 +199,17 @@ def _generator(sweep: Sweep, rows: Sequence[Row]) -> Iterator[str]:
             f"With {_at(sweep, short)}, the workers had no CPU left: the throughput is theirs, not the target's{none}."
         )
     else:
-        yield f"With {_at(sweep, short)}, the workers had no CPU left, which says nothing of the API: use more workers."
+        remedy = "the cores that they share with it were all busy: fewer users, or an API on a machine of its own"
+        if not _had_no_room(sweep, short):
+            remedy = "use more workers"
+        yield f"With {_at(sweep, short)}, the workers had no CPU left, which says nothing of the API: {remedy}."
+
+
+def _had_no_room(sweep: Sweep, rows: Sequence[Row]) -> bool:
+    """Tell whether the cores that all share were busy in any run of these rows, also in those that do not count."""
+    counts = {row.count for row in rows}
+    found = [point.figures for point in sweep.points if point.count in counts and point.figures is not None]
+    return sweep.is_shared and any((given.machine_percent or 0.0) >= SATURATED_PERCENT for given in found)
 
 
 def _balance(sweep: Sweep, rows: Sequence[Row]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from loadlab.report import embedding, pages, sweep_charts, view, words
 from loadlab.report.explain import SWEEP_TERMS
 
 SECTIONS = (("growth", "Growth"), ("rows", "Table"), ("runs", "Runs"), ("fit", "Fit"), ("about", "About"))
+MOST_ROWS = 12  # of a card that is open from the start
 TONES = {SweepStatus.FINISHED: "valid", SweepStatus.INTERRUPTED: "degraded", SweepStatus.RUNNING: "degraded"}
 
 
@@ -133,11 +134,13 @@ def _percent(ratio: float) -> str:
 
 
 def _about(sweep: Sweep) -> Iterator[dict[str, Any]]:
-    yield {"title": "Plan of each run", "rows": view.rows(sweep.plan)}
+    each = "search" if sweep.is_search else "run"
+    yield {"title": f"Plan of each {each}", "rows": view.plan_rows(sweep.plan)}
     rest = {"id": sweep.id, "status": sweep.status, "engine": sweep.engine, "cores": sweep.cores}
     rest |= {"repeats": sweep.repeats, "loadlab": sweep.version, "revision": sweep.revision or words.NOTHING}
     yield {"title": "Sweep", "rows": view.rows(rest)}
-    yield {"title": "Knobs of the rig", "rows": list(sweep.knobs.items()) or [("all", "as they are by default")]}
+    knobs = list(sweep.knobs.items()) or [("all", "as they are by default")]
+    yield {"title": "Knobs of the rig", "rows": knobs, "is_long": len(knobs) > MOST_ROWS}
 
 
 def _promises(sweep: Sweep) -> list[slo.Slo]:

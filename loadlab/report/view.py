@@ -25,6 +25,7 @@ from loadlab.analysis.summary import (
 )
 from loadlab.report import reading, words
 
+OF_A_SEARCH = ("start_users", "precision_percent")  # of a plan
 VERDICTS = {
     Verdict.PASS: ("PASS", "pass"),
     Verdict.FAIL: ("FAIL", "fail"),
@@ -264,8 +265,7 @@ def _drift(given: Drift) -> Iterator[dict[str, str]]:
 
 def about(run: Run) -> Iterator[dict[str, Any]]:
     """Yield what is told of where a run took place, and of what: cards of names and values."""
-    plan = {key: value for key, value in run.plan.items() if value not in (None, "")}
-    yield {"title": "Plan", "rows": rows(plan)}
+    yield {"title": "Plan", "rows": plan_rows(run.plan)}
     versions: dict[str, Any] = dict(run.versions)
     if run.revision:
         versions["revision"] = run.revision
@@ -281,6 +281,12 @@ def about(run: Run) -> Iterator[dict[str, Any]]:
 
 def _moment(unix_s: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(unix_s))
+
+
+def plan_rows(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a plan says: of one that is no search, not how it would search."""
+    aside = () if plan.get("shape") == "capacity" else OF_A_SEARCH
+    return rows({key: value for key, value in plan.items() if value not in (None, "") and key not in aside})
 
 
 def rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:

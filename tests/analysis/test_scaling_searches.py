@@ -149,6 +149,17 @@ def test_searches_to_no_avail_are_named_and_are_not_of_the_curve() -> None:
     assert any("which says nothing of the API: use more workers" in note for note in made.notes)
 
 
+def test_more_workers_are_not_recommended_where_all_cores_are_busy() -> None:
+    """They would share the same cores."""
+    busy = replace(no_capacity(700, UNMEASURED, NO_CPU), machine_percent=99.0)
+    found = {1: capacity(100, 250), 2: capacity(200, 500), 4: busy}
+    notes = scale(sweeps.searches(found, axis=Axis.API)).notes
+    (note,) = [note for note in notes if "which says nothing of the API" in note]
+    assert "were all busy: fewer users, or an API on a machine of its own" in note
+    elsewhere = scale(replace(sweeps.searches(found, axis=Axis.API), is_shared=False)).notes
+    assert any(note.endswith("use more workers.") for note in elsewhere)
+
+
 def test_workers_without_cpu_make_what_they_make() -> None:
     """It is of the curve, but no capacity: no users are told, and the greatest capacity is another's."""
     found = {1: no_capacity(700, UNMEASURED, NO_CPU), 2: capacity(240, 600)}
