@@ -71,7 +71,7 @@ def cause(sweep: Sweep, row: Row) -> str:
         return f"{_cores(sweep)} were {_percent(row.busy_percent)} busy, and the workers share them with the API"
     if row.is_generator_limited:
         return "the workers had no CPU left"
-    return row.limit.rstrip(".") if row.limit else ""
+    return row.limit[0].lower() + row.limit[1:].rstrip(".") if row.limit else ""
 
 
 def too_few(sweep: Sweep, have: int, need: int) -> str:
