@@ -171,7 +171,7 @@ def test_points_that_no_law_explains_are_refused_in_words() -> None:
 def test_the_limit_that_a_run_found_is_the_reason() -> None:
     """Where neither users nor cores nor workers explain it, what the run itself says does."""
     found = scale(sweeps.sweep({1: 100, 2: figures(110, limit="The store limits: it is busy for 98% of the time.")}))
-    assert "2 workers make 1.10 x the load of 1: The store limits: it is busy for 98% of the time." in found.headline
+    assert "2 workers make 1.10 x the load of 1: the store limits: it is busy for 98% of the time." in found.headline
 
 
 def test_replicas_are_told_of_as_replicas() -> None:
