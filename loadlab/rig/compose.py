@@ -8,6 +8,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -101,7 +102,13 @@ class ComposeEngine:
         """Stop and remove the containers and networks, and with `volumes` the named volumes."""
         command = ["docker", "compose", *EVERY_PROFILE, "down", "--remove-orphans", *(["--volumes"] if volumes else [])]
         if subprocess.run(command, cwd=ROOT, stdout=STDERR, check=False).returncode:
-            raise LabError("docker compose could not take the rig down: its own words are above.")
+            names = self._miscounted(volumes=volumes)
+            print(
+                f"The Docker Engine keeps the network {' and '.join(names)}, empty as it is: it has miscounted what is "
+                "in it (moby issue 42119). The next './lab up' uses it; './lab down' removes it once the "
+                "engine has been restarted.",
+                file=sys.stderr,
+            )
 
     def is_keeping(self) -> bool:
         """Tell whether a volume of this project is there."""
@@ -141,6 +148,23 @@ class ComposeEngine:
     def stop_null_target(self) -> None:
         """Stop and remove the service of the profile `calibrate`."""
         self._compose("--profile", "calibrate", "rm", "--stop", "--force", NULL_SERVICE)
+
+    def _miscounted(self, *, volumes: bool) -> list[str]:
+        """Return the networks that are all that a failed `down` has left: empty ones, which hold nothing of ours.
+
+        Raises:
+            LabError: something else is left.
+        """
+        document = json.loads(self._compose("config", "--format", "json").stdout)
+        is_ours = ("--quiet", "--filter", f"label=com.docker.compose.project={document['name']}")
+        left = json.loads(
+            _docker("network", "inspect", *_docker("network", "ls", *is_ours).stdout.split()).stdout or "[]"
+        )
+        is_used = any(network["Containers"] for network in left)
+        kept = _docker("ps", "--all", *is_ours).stdout or (volumes and _docker("volume", "ls", *is_ours).stdout)
+        if is_used or kept or not left:
+            raise LabError("docker compose could not take the rig down: its own words are above.")
+        return [network["Name"] for network in left]
 
     def _failure(self, container: dict[str, Any]) -> Failure:
         done = _docker("logs", "--tail", str(TAIL_LINES), container["ID"], stderr=subprocess.STDOUT)
