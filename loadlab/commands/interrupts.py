@@ -12,7 +12,10 @@ ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Counts the signals that ask this process to end, as long as it is entered. For the main thread."""
+    """Counts the signals that ask this process to end, as long as it is entered. For the main thread.
+
+    Of a key that is held down, one each TOGETHER_S counts.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -31,5 +34,6 @@ class Interrupts:
 
     def _note(self, _signal: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
-        self.count += now - self._last_at > TOGETHER_S
-        self._last_at = now
+        if now - self._last_at > TOGETHER_S:
+            self.count += 1
+            self._last_at = now
