@@ -14,7 +14,7 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(_ROOT))
 
-from api.gunicorn_setup import MetricsFolder, allow_descriptors, worker_count  # noqa: E402
+from api.gunicorn_setup import MetricsFolder, allow_descriptors, end_at_once_in_boot, worker_count  # noqa: E402
 from api.lifecycle import PROCESS  # noqa: E402
 from api.server import Server, slots  # noqa: E402
 from api.settings import load_or_exit  # noqa: E402
@@ -56,6 +56,7 @@ def on_starting(server: Any) -> None:
     """In the master, before the first fork."""
     _metrics_folder.open()
     allow_descriptors(_settings.worker_connections, server.log)
+    end_at_once_in_boot()
 
 
 def post_fork(_server: Any, worker: Any) -> None:

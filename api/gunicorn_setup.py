@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ WORKERS_MIN = 2
 WORKERS_MAX = 8
 #: Listening sockets, database connections, metrics files, the libraries' own.
 _OTHER_DESCRIPTORS = 256
+_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def worker_count(asked: int) -> int:
@@ -44,6 +46,30 @@ def allow_descriptors(connections: int, log: Any) -> None:
             allowed,
             connections,
         )
+
+
+def end_at_once_in_boot() -> None:
+    """Have a gunicorn worker end that is told to before it has handlers of its own: it serves nothing yet.
+
+    Until then gunicorn leaves it the master's handlers, by which it puts the signal into a queue that it never reads,
+    and the master waits for it until the graceful timeout. With gevent's worker that is a tenth of a second after each
+    fork: a stop soon after a start, or after a worker was lost.
+    """
+
+    def listen() -> None:
+        for number in _TO_END:
+            signal.signal(number, lambda *_: os._exit(0))
+        _unblock()
+
+    os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=listen)
+
+
+def _block() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, _TO_END)
+
+
+def _unblock() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_END)
 
 
 class MetricsFolder:

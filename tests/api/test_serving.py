@@ -22,12 +22,12 @@ SLOW_POST = b"POST /tests HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\
 BODY = b'{"name":"slow","description":"d"}\n'
 
 
-def wait_for(happened: Callable[[], bool]) -> None:
+def wait_for(happened: Callable[[], bool], every_s: float = 0.05) -> None:
     """Poll until something has happened, 10 s at most."""
     deadline = time.monotonic() + 10
     while not happened():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 def refuses(instance: Instance) -> bool:
@@ -70,6 +70,17 @@ def test_idle_connections_do_not_hold_up_a_stop(tmp_path: Path, worker_class: st
         assert instance.process.wait(timeout=20) == 0
         for connection in connections:
             connection.close()
+
+
+@CLASSES
+def test_a_worker_in_boot_does_not_hold_up_a_stop(tmp_path: Path, worker_class: str) -> None:
+    """One that has just been forked has no handlers of its own yet: it must not miss the order to end."""
+    with running(tmp_path, GUNICORN_WORKER_CLASS=worker_class, GUNICORN_GRACEFUL_TIMEOUT_S="30") as instance:
+        before = instance.worker_pids()
+        os.kill(before[0], signal.SIGKILL)
+        wait_for(lambda: bool({*instance.worker_pids()} - {*before}), every_s=0.001)
+        instance.terminate()
+        assert instance.process.wait(timeout=20) == 0
 
 
 @CLASSES
