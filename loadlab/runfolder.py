@@ -35,6 +35,7 @@ from loadlab.errors import LabError
 FORMAT = 2  # 1 had the objects of a second as lists of objects; it is read still
 SWEEP_FORMAT = 1
 LISTED = ("cells", "workers", "target")  # of a second: lists of objects, which are written as columns
+LONGEST_S = 31 * 24 * 3600  # a second beyond it is damage: each second up to the last has room in the analysis
 COMPARISONS = "comparisons"
 LONGEST_NAME = 200  # of a file, without its ending
 T = TypeVar("T")
@@ -75,7 +76,10 @@ class _SecondKind(_Kind[Second]):
             for name in LISTED:
                 if isinstance(line.get(name), dict):
                     line[name] = columns.to_rows(line[name])
-        return self.adapter.validate_python(line)
+        second = self.adapter.validate_python(line)
+        if second.t > LONGEST_S:
+            raise ValueError(f"not a second of a run: {second.t}")
+        return second
 
     def schema(self, title: str) -> dict[str, Any]:
         made = super().schema(title)
