@@ -39,6 +39,7 @@ LONGEST_S = 31 * 24 * 3600  # a second beyond it is damage: each second up to th
 COMPARISONS = "comparisons"
 LONGEST_NAME = 200  # of a file, without its ending
 T = TypeVar("T")
+F = TypeVar("F", "RunFolder", "SweepFolder")
 
 
 class RunFolderError(LabError):
@@ -127,9 +128,12 @@ def schemas() -> dict[str, dict[str, Any]]:
 class RunFolder:
     """Paths and files of one run. Appends are whole lines, flushed: a crash costs at most the line being written."""
 
+    MARK = "run.json"  # the file that makes a folder one
+    WORD = "run"
+
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.run = path / "run.json"
+        self.run = path / self.MARK
         self.timeline = path / "timeline.jsonl"
         self.events = path / "events.jsonl"
         self.summary = path / "summary.json"
@@ -206,9 +210,12 @@ class RunFolder:
 class SweepFolder:
     """Paths and files of one sweep."""
 
+    MARK = "sweep.json"  # the file that makes a folder one
+    WORD = "sweep"
+
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.sweep = path / "sweep.json"
+        self.sweep = path / self.MARK
         self.html = path / "report.html"
 
     @property
@@ -268,30 +275,9 @@ def _new(root: Path, name: str, at: float | None) -> Path:
         return path
 
 
-def sweeps(root: Path) -> list[SweepFolder]:
-    """Return the folders of the sweeps under `root`, the newest first."""
-    found = [SweepFolder(path.parent) for path in root.glob("*/sweep.json")]
-    return sorted(found, key=lambda folder: folder.id, reverse=True)
-
-
-def find_sweep(root: Path, wanted: str) -> SweepFolder:
-    """Return the folder of a sweep: by its id, the beginning or the name in it, a path, or `latest`.
-
-    Raises:
-        RunFolderError: there is none such, or several; says which there are.
-    """
-    if "/" in wanted and (Path(wanted) / "sweep.json").exists():
-        return SweepFolder(Path(wanted).resolve())
-    known = {folder.id: folder for folder in sweeps(root)}
-    if not known:
-        raise RunFolderError(f"There is no sweep in {root} yet: './lab sweep' makes one.")
-    return known[_chosen(wanted, list(known), "sweep")]
-
-
 def folders(root: Path) -> list[RunFolder]:
     """Return the run folders under `root`, the newest first."""
-    found = [RunFolder(path.parent) for path in root.glob("*/run.json")]
-    return sorted(found, key=lambda folder: folder.id, reverse=True)
+    return _all(root, RunFolder)
 
 
 def find(root: Path, wanted: str) -> RunFolder:
@@ -300,12 +286,31 @@ def find(root: Path, wanted: str) -> RunFolder:
     Raises:
         RunFolderError: there is none such, or several; says which there are.
     """
-    if "/" in wanted and (Path(wanted) / "run.json").exists():
-        return RunFolder(Path(wanted).resolve())
-    known = {folder.id: folder for folder in folders(root)}
+    return _find(root, wanted, RunFolder)
+
+
+def sweeps(root: Path) -> list[SweepFolder]:
+    """Return the folders of the sweeps under `root`, the newest first."""
+    return _all(root, SweepFolder)
+
+
+def find_sweep(root: Path, wanted: str) -> SweepFolder:
+    """Return the folder of a sweep, wanted as a run is: see `find`."""
+    return _find(root, wanted, SweepFolder)
+
+
+def _all(root: Path, kind: type[F]) -> list[F]:
+    found = [kind(path.parent) for path in root.glob(f"*/{kind.MARK}")]
+    return sorted(found, key=lambda folder: folder.id, reverse=True)
+
+
+def _find(root: Path, wanted: str, kind: type[F]) -> F:
+    if "/" in wanted and (Path(wanted) / kind.MARK).exists():
+        return kind(Path(wanted).resolve())
+    known = {folder.id: folder for folder in _all(root, kind)}
     if not known:
-        raise RunFolderError(f"There is no run in {root} yet: './lab run' makes one.")
-    return known[_chosen(wanted, list(known), "run")]
+        raise RunFolderError(f"There is no {kind.WORD} in {root} yet: './lab {kind.WORD}' makes one.")
+    return known[_chosen(wanted, list(known), kind.WORD)]
 
 
 def _chosen(wanted: str, ids: list[str], kind: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from .conftest import missing
+from .needs import missing
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [

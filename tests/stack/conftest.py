@@ -1,7 +1,4 @@
-"""What the stack tests share: an engine, a clone, a browser.
-
-LAB_REQUIRE=engine,browser,... names what must be there: where it is not, a test fails instead of being skipped.
-"""
+"""What the stack tests share: an engine, a clone, a browser."""
 
 from __future__ import annotations
 
@@ -11,18 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from .browsers import chromium, screenshots_folder
+from .needs import missing
+from .report_pages import Opener
 from .rig import CHECKOUT, clone_into, docker, leftovers, remove_images, run
 
 PROJECT = f"loadlab-test-{os.getpid()}"
-
-
-def missing(part: str, remedy: str) -> None:
-    """Fail where LAB_REQUIRE names the part, else skip; either way say what mends it."""
-    message = f"no {part} on this machine: {remedy}"
-    if part in os.environ.get("LAB_REQUIRE", "").split(","):
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +40,31 @@ def projects() -> set[str]:
     listings = (["ps", "--all"], ["network", "ls"], ["volume", "ls"])
     listed = {name for listing in listings for name in docker(*listing, "--format", names).split()}
     return {name for name in listed if name.startswith(PROJECT)}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The browser; of a module, since its event loop is in the way of others'."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that screenshots go to."""
+    return screenshots_folder(tmp_path_factory.mktemp("screenshots"))
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the pages of a test complained of."""
+    return []
+
+
+@pytest.fixture
+def opener(browser: Browser, complaints: list[str]) -> Iterator[Opener]:
+    """Opens reports; they are closed at the test's end."""
+    opener = Opener(browser, complaints)
+    yield opener
+    for context in opener.contexts:
+        context.close()

@@ -19,31 +19,12 @@ from tests.masters import Master
 from tests.recordings import EndpointRecipe, Recipe, lognormal
 from tests.report import folders
 
-from .browsers import chromium, note_complaints, screenshots_folder
+from .browsers import note_complaints
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The browser."""
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that screenshots go to."""
-    return screenshots_folder(tmp_path_factory.mktemp("screenshots"))
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the pages of a test complained of."""
-    return []
 
 
 @pytest.fixture

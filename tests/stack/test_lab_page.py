@@ -22,7 +22,7 @@ from loadlab.runfolder import RunFolder
 from tests import searches
 from tests.masters import Master, begun, finish, kept, live
 
-from .browsers import chromium, note_complaints, screenshots_folder
+from .browsers import note_complaints
 from .rig import wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
@@ -31,19 +31,6 @@ DESKTOP, PHONE = (1280, 800), (390, 844)
 PLAN = {"users": 200, "spawn_rate": 50, "time_s": 60, "name": "before the release"}
 NASTY = "<img src=x onerror=alert(1)>"
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The browser."""
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that screenshots go to."""
-    return screenshots_folder(tmp_path_factory.mktemp("screenshots"))
 
 
 @pytest.fixture
@@ -59,12 +46,6 @@ def url(master: Master) -> Iterator[str]:
     """Its address."""
     with master.served() as address:
         yield address
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the pages of a test complained of."""
-    return []
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ from playwright.sync_api import expect
 from loadlab.report import sweep_html
 from tests.report.test_sweep_page import NAMES, capacities, replicas, scaled, spoilt
 
-from .test_report_page import DESKTOP, FRAME, PAINTED, PHONE, Opener, browser, complaints, keep, opener
+from .report_pages import DESKTOP, FRAME, PAINTED, PHONE, Opener, keep
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
-__all__ = ["browser", "complaints", "opener"]
 LOOKS = [(dark, phone) for dark in (False, True) for phone in (False, True)]
 
 

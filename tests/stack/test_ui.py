@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from .browsers import chromium, note_complaints, screenshots_folder
+from .browsers import note_complaints
 from .conftest import PROJECT
 from .rig import Rig, fresh, request, wait_for
 
@@ -33,19 +33,6 @@ DRAWN = """canvas => {
     }
     return drawn.size / width;
 }"""
-
-
-@pytest.fixture(scope="module")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that screenshots go to."""
-    return screenshots_folder(tmp_path_factory.mktemp("screenshots"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The browser."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
