@@ -354,10 +354,11 @@ def doctor() -> None:
 def check(
     context: typer.Context,
     everything: Annotated[
-        bool, Option("--all", help="The stack tests too: they want a Docker Engine, a browser and PostgreSQL.")
+        bool,
+        Option("--all", help="The slow ones too, of which the stack's want a Docker Engine, a browser and PostgreSQL."),
     ] = False,
 ) -> None:
-    """Run the checks and tests of the project itself; what follows goes to pytest."""
+    """Run the project's own checks and fast tests; what follows goes to pytest."""
     raise typer.Exit(checks.check(everything=everything, arguments=context.args))
 
 

@@ -34,9 +34,10 @@ def check(*, everything: bool, arguments: list[str]) -> int:
     if any(argument.startswith("tests") for argument in arguments):
         checks += [("tests", ["pytest", *arguments])]
     else:
-        # The fast ones side by side; the stack's have the machine to themselves, as they want it.
+        # Side by side; the stack's have the machine to themselves, as they want it.
         side_by_side = ["--ignore=tests/stack", "--numprocesses=auto", "--dist=loadfile"]
-        checks += [("tests", ["pytest", "tests", *side_by_side, *arguments])]
+        fast_only = [] if everything else ["-m", "not slow and not stack"]
+        checks += [("tests", ["pytest", "tests", *side_by_side, *fast_only, *arguments])]
         checks += [("stack tests", ["pytest", "tests/stack", *arguments])] if everything else []
     bad = [name for name, command in checks if _run_check(name, command)]
     if bad:

@@ -62,6 +62,7 @@ def test_the_same_runs_give_the_same_comparison() -> None:
     assert compare([a], [b]) == compare([a], [b])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hold_s", "swing"), [(60, 0.05), (30, 0.04)])
 def test_identical_runs_are_seldom_called_different(hold_s: float, swing: float) -> None:
     """Of forty pairs whose target swings, and differs by 1.5% from run to run, at most one has any difference."""

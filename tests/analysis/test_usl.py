@@ -43,6 +43,7 @@ def test_points_without_noise_give_back_what_made_them(rate: float, sigma: float
     assert fitted.off_percent < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [(1000.0, 0.05, 0.002), (80.0, 0.2, 0.01), (400.0, 0.01, 0.0005)])
 def test_intervals_hold_the_truth(truth: tuple[float, float, float]) -> None:
     """Of 60 sweeps of ten noisy points, about 57 of each interval do; at least 51 is what chance allows."""

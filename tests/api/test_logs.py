@@ -12,7 +12,7 @@ from api.store.outage import Outage
 from tests.api.conftest import client_call, make_app
 from tests.api.instance import post_item, receive_all, running
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
 
 @pytest.mark.parametrize("worker_class", ["gevent", "gthread"])

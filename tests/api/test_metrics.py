@@ -19,6 +19,8 @@ from api.server import Server, open_files, overflows, siblings, slots
 from tests.api.conftest import client_call, make_app
 from tests.api.instance import Call, exchange, post_item, running
 
+pytestmark = pytest.mark.slow
+
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 

@@ -17,7 +17,7 @@ import pytest
 from tests.api.instance import ROOT, Instance, exchange, post_item, receive_all, running, total
 
 CLASSES = pytest.mark.parametrize("worker_class", ["gevent", "gthread"])
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 SLOW_POST = b"POST /tests HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 34\r\n\r\n"
 BODY = b'{"name":"slow","description":"d"}\n'
 

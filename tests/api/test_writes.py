@@ -16,6 +16,8 @@ import pytest
 
 from tests.api.instance import JSON_TYPE, Instance, all_names, exchange, post_item, running, total
 
+pytestmark = pytest.mark.slow
+
 BODY = b'{"name": "%s", "description": "d"}'
 
 

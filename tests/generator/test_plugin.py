@@ -19,6 +19,8 @@ from loadlab.rig.engine import LOOPBACK, fetch
 from loadlab.rig.settings import ROOT, known_names
 from tests.rig.rigs import free_ports, until
 
+pytestmark = pytest.mark.slow
+
 BESIDE = "loadlab/generator/beside.py"
 SHOP = """
 from locust import User, constant, task

@@ -12,6 +12,8 @@ from loadlab.rig.engine import fetch
 from tests.generator.test_plugin import BESIDE, SHOP, Master
 from tests.rig.rigs import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def master(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Master]:

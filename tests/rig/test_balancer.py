@@ -193,6 +193,7 @@ def total(rig: Rig) -> tuple[int, int]:
     return int(row["num_requests"]), int(row["num_failures"])
 
 
+@pytest.mark.slow
 def test_a_real_one(haproxy: str, make_rig: MakeRig) -> None:  # noqa: ARG001 - it has to be there
     """Two replicas share the load evenly; one is killed, and all but what was on its way goes to the other."""
     first = free_ports(2)

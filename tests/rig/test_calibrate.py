@@ -21,6 +21,8 @@ from loadlab.runfolder import RunFolder, calibrations, folders
 from tests.rig.rigs import STRAIGHT, Rig, copy_checkout, until
 from tests.schemas import check_folder
 
+pytestmark = pytest.mark.slow
+
 SHORT = ("--users", "16", "--time", "4s")
 RUN = ("--users", "4", "--spawn-rate", "20", "--time", "3s", "--slo", "fail<1%")
 OWN_SCENARIO = """

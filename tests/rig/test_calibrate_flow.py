@@ -266,6 +266,7 @@ def test_a_plan_that_is_refused_leaves_no_null_target(lab: Lab, master: FakeMast
     assert nulls.stopped == 1
 
 
+@pytest.mark.slow
 def test_a_master_that_is_lost(lab: Lab, master: FakeMaster, fake_rig: FakeRig) -> None:
     """The command ends with 97; nothing is kept of half a measurement."""
     fake_rig.partial()

@@ -23,6 +23,8 @@ from loadlab.rig.processes import ProcessEngine
 from loadlab.rig.rigfolder import MARK
 from tests.rig.rigs import STRAIGHT, Rig, copy_checkout, until
 
+pytestmark = pytest.mark.slow
+
 USERS = 20
 MakeRig = Callable[..., Rig]
 

@@ -19,6 +19,8 @@ from loadlab.errors import Exit
 from loadlab.runfolder import RunFolder, folders
 from tests.rig.rigs import Rig, until
 
+pytestmark = pytest.mark.slow
+
 MakeRig = Callable[..., Rig]
 SHORT = ("--users", "4", "--spawn-rate", "20", "--time", "2s")
 LONG = ("--users", "4", "--spawn-rate", "20", "--time", "120s")

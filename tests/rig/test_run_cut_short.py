@@ -15,7 +15,7 @@ from loadlab.errors import Exit
 from tests.rig.fakes import RUN_ID, FakeMaster, FakeRig, Lab, document, packed, run_record, summary, write_run
 from tests.rig.rigs import until
 
-pytestmark = pytest.mark.usefixtures("fake_rig", "no_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fake_rig", "no_report")]
 
 RUNNING = document(Status.RUNNING)
 DRAINING = document(Status.DRAINING)

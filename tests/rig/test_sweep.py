@@ -15,6 +15,8 @@ from loadlab.runfolder import SweepFolder, folders, sweeps
 from tests.rig.rigs import Rig, copy_checkout, free_ports
 from tests.schemas import check_folder
 
+pytestmark = pytest.mark.slow
+
 MakeRig = Callable[..., Rig]
 SHORT = ("--users", "4", "--spawn-rate", "20", "--time", "3s", "--slo", "fail<1%")
 

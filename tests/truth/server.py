@@ -110,8 +110,9 @@ class Service:
             elif connection.lost:
                 endpoint.abandoned += 1
             else:
+                took_us = (time.monotonic_ns() - began_ns) // 1000  # before it is sent: no client can see less
                 connection.transport.write(answer)
-                books.answer(endpoint, status, (time.monotonic_ns() - began_ns) // 1000)
+                books.answer(endpoint, status, took_us)
                 connection.next()
 
         if self.slots:

@@ -12,6 +12,8 @@ import pytest
 from tests.truth import experiments
 from tests.truth.experiments import Lab, open_lab
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import pytest
 from locust import constant, task
 from locust.env import Environment
 
 from loadlab.generator.http import LeanHttpUser
 from loadlab.generator.recorder import kind_of
 from tests.rig.rigs import free_ports
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 USERS = 20
