@@ -35,17 +35,6 @@ def read_machine(stat: Path = Path("/proc/stat")) -> Machine:
     return Machine(cores or None, {mode: count / _ticks_per_s() for mode, count in ticks.items()}, booted)
 
 
-def process_cpu_s(pid: int, proc: Path = Path("/proc")) -> float | None:
-    """CPU time of a process, all of its threads added up, to 10 ms; None when it is gone."""
-    try:
-        text = (proc / str(pid) / "stat").read_text()
-    except OSError:
-        return None
-    # The second field, the command's name in parentheses, may hold anything: fields are counted from its end.
-    user, system = text.rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / _ticks_per_s()
-
-
 def _numbers(lines: list[list[str]], name: str) -> Iterator[int]:
     return (int(text) for line in lines if line and line[0] == name for text in line[1:])
 

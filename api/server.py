@@ -39,15 +39,6 @@ def slots(workers: int, threads: int | None, max_in_flight: int) -> int:
     return workers * min(threads or max_in_flight, max_in_flight)
 
 
-def siblings(proc: Path = _PROC) -> list[int]:
-    """The processes of all gunicorn workers; this one alone where the kernel does not list a process's children."""
-    parent = os.getppid()
-    try:
-        return [int(pid) for pid in (proc / f"{parent}/task/{parent}/children").read_text().split()] or [os.getpid()]
-    except OSError:
-        return [os.getpid()]
-
-
 def open_files(pids: Iterable[int], proc: Path = _PROC) -> int | None:
     """How many files that one of these processes has open which has most; None where none can be looked at."""
     counts = [count for pid in pids if (count := _open_files(proc / str(pid) / "fd")) is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -10,24 +11,33 @@ from prometheus_client.registry import Collector
 
 from api.cgroup import read_usage
 from api.lifecycle import PROCESS
-from api.machine import process_cpu_s, read_machine
-from api.server import Server, most_files, open_files, overflows, siblings
+from api.machine import read_machine
+from api.processes import all_cpu_s, all_memory_bytes, cpu_s, has_own_cgroup, siblings
+from api.server import Server, most_files, open_files, overflows
 
 
 def register(registry: CollectorRegistry) -> None:
     """Add all that there is to tell."""
-    registry.register(ContainerCollector())
+    registry.register(ContainerCollector(is_alone=PROCESS.server is None or has_own_cgroup()))
     registry.register(MachineCollector())
     if PROCESS.server is not None:
         registry.register(ServerCollector(PROCESS.server))
 
 
 class ContainerCollector(Collector):
-    """The container's own CPU and memory; a figure the kernel does not give is left out."""
+    """The container's CPU and memory; a figure the kernel does not give is left out.
+
+    Where this server is not alone in it, what all of its programs used is left out too: it is not the server's.
+    """
+
+    def __init__(self, *, is_alone: bool) -> None:
+        self._is_alone = is_alone
 
     def collect(self) -> Iterator[Metric]:
         """One family for each figure there is."""
         usage = read_usage()
+        if not self._is_alone:
+            usage = replace(usage, cpu_s=None, memory_bytes=None)
         counters = (
             ("container_cpu_seconds", "CPU time used.", usage.cpu_s),
             ("container_cpu_periods", "Periods in which the CPU limit was enforced.", usage.periods),
@@ -82,13 +92,17 @@ class ServerCollector(Collector):
         pids = siblings()
         used = CounterMetricFamily("api_worker_cpu_seconds", "CPU time of each gunicorn worker.", labels=["worker"])
         for pid in pids:
-            seconds = process_cpu_s(pid)
+            seconds = cpu_s(pid)
             if seconds is not None:
                 used.add_metric([str(pid)], seconds)
         yield used
+        used_by_all = all_cpu_s(pids)
+        if used_by_all is not None:
+            yield CounterMetricFamily("process_cpu_seconds", "CPU time of all of gunicorn.", value=used_by_all)
         waiting, most = self._server.backlog() or (None, None)
         yield from _gauges(
             (
+                ("process_resident_memory_bytes", "Memory of all of gunicorn.", all_memory_bytes(pids)),
                 ("api_request_slots", "Requests served at a time, by all gunicorn workers.", self._server.slots),
                 ("api_listen_backlog", "Connections that wait to be accepted.", waiting),
                 ("api_listen_backlog_limit", "Connections that may wait to be accepted.", most),

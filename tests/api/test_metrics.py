@@ -14,8 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.cgroup import Usage, read_usage
-from api.machine import Machine, process_cpu_s, read_machine
-from api.server import Server, open_files, overflows, siblings, slots
+from api.machine import Machine, read_machine
+from api.server import Server, open_files, overflows, slots
 from tests.api.conftest import client_call, make_app
 from tests.api.instance import Call, exchange, post_item, running
 
@@ -128,6 +128,10 @@ def test_how_full_gunicorn_is(tmp_path: Path, worker_class: str, slots: int) -> 
     assert (value(after, "api_listen_backlog"), value(after, "api_listen_backlog_limit")) == (0, 33)
     assert {dict(labels)["worker"] for name, labels in after if name == "api_worker_cpu_seconds_total"} == pids
     assert value(after, "api_worker_cpu_seconds_total") > value(before, "api_worker_cpu_seconds_total") > 0
+    assert value(after, "process_cpu_seconds_total") >= value(after, "api_worker_cpu_seconds_total")
+    assert 20e6 < value(after, "process_resident_memory_bytes") < 1e9
+    used_by_others_too = {"container_cpu_seconds_total", "container_memory_bytes"}
+    assert used_by_others_too.isdisjoint(name for name, _ in after)  # this test's own, for one
     assert value(after, "process_max_fds") == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     assert value(after, "process_open_fds") >= value(before, "process_open_fds") + 20 / 3
     assert value(after, "machine_cpu_cores") == os.cpu_count()
@@ -178,17 +182,8 @@ def test_the_machine_is_read_from_the_kernels_words(tmp_path: Path) -> None:
     assert read_machine(tmp_path / "none") == Machine()
 
 
-def test_a_process_is_read_whatever_its_name(tmp_path: Path) -> None:
-    """Its CPU time is the sum of two fields, counted from behind a name that may hold anything."""
-    (tmp_path / "7").mkdir()
-    (tmp_path / "7" / "stat").write_text("7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0\n")
-    assert process_cpu_s(7, tmp_path) == 200 / os.sysconf("SC_CLK_TCK")
-    assert process_cpu_s(8, tmp_path) is None
-
-
 def test_what_the_kernel_does_not_say_is_left_out(tmp_path: Path) -> None:
-    """An old kernel lists no children and counts no overflows; a process that is gone has no open files."""
-    assert siblings(tmp_path) == [os.getpid()]
+    """An old kernel counts no overflows; a process that is gone has no open files."""
     assert overflows(tmp_path / "none") is None
     (tmp_path / "netstat").write_text("TcpExt: SyncookiesSent\nTcpExt: 4\nIpExt: InNoRoutes\nIpExt: 1\n")
     assert overflows(tmp_path / "netstat") is None
