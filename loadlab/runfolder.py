@@ -28,7 +28,7 @@ from pydantic import TypeAdapter, ValidationError
 from loadlab import columns
 from loadlab.analysis.comparison import Comparison
 from loadlab.analysis.recording import ENDS, Calibration, Event, Recording, Run, Second
-from loadlab.analysis.summary import Level, Summary
+from loadlab.analysis.summary import Summary
 from loadlab.analysis.sweep import Sweep
 from loadlab.errors import LabError
 
@@ -38,6 +38,7 @@ LISTED = ("cells", "workers", "target")  # of a second: lists of objects, which 
 LONGEST_S = 31 * 24 * 3600  # a second beyond it is damage: each second up to the last has room in the analysis
 COMPARISONS = "comparisons"
 LONGEST_NAME = 200  # of a file, without its ending
+STAMP_LENGTH = len("20260131-235959")  # of the time that an id begins with
 T = TypeVar("T")
 F = TypeVar("F", "RunFolder", "SweepFolder")
 
@@ -98,7 +99,6 @@ SUMMARY = _Kind(Summary)
 CALIBRATION = _Kind(Calibration)
 CALIBRATIONS = _Kind(tuple[Calibration, ...])
 CALIBRATION_FILE = "calibration.json"
-MOST_CALIBRATIONS = 100
 COMPARISON = _Kind(Comparison)
 SWEEP = _Kind(Sweep)
 
@@ -147,7 +147,7 @@ class RunFolder:
 
     def write_run(self, run: Run) -> None:
         """Replace run.json in one step."""
-        _replace(self.run, RUN.dump(run))
+        replace_file(self.run, RUN.dump(run))
 
     def append_second(self, second: Second) -> None:
         """Append a line to the timeline."""
@@ -159,12 +159,12 @@ class RunFolder:
 
     def write_summary(self, summary: Summary) -> None:
         """Replace summary.json in one step."""
-        _replace(self.summary, SUMMARY.dump(summary))
+        replace_file(self.summary, SUMMARY.dump(summary))
 
     def write_report(self, *, junit: bytes, html: bytes) -> None:
         """Replace junit.xml, then report.html, each in one step: the page is the last file of a report."""
-        _replace(self.junit, junit)
-        _replace(self.html, html)
+        replace_file(self.junit, junit)
+        replace_file(self.html, html)
 
     def read_run(self) -> Run:
         """Return run.json.
@@ -229,11 +229,11 @@ class SweepFolder:
 
     def write_sweep(self, sweep: Sweep) -> None:
         """Replace sweep.json in one step."""
-        _replace(self.sweep, SWEEP.dump(sweep))
+        replace_file(self.sweep, SWEEP.dump(sweep))
 
     def write_report(self, html: bytes) -> None:
         """Replace report.html in one step."""
-        _replace(self.html, html)
+        replace_file(self.html, html)
 
     def read_sweep(self) -> Sweep:
         """Return sweep.json.
@@ -262,7 +262,7 @@ def create_sweep(root: Path, name: str = "", *, at: float | None = None) -> Swee
 
 def _new(root: Path, name: str, at: float | None) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(at))
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    slug = _slug(name)
     base = f"{stamp}-{slug}" if slug else stamp
     number = 1
     while True:
@@ -281,7 +281,7 @@ def folders(root: Path) -> list[RunFolder]:
 
 
 def find(root: Path, wanted: str) -> RunFolder:
-    """Return the folder of a run: by its id, the beginning or the name in it, a path, or `latest`.
+    """Return the folder of a run: by its id or the beginning of it, its name or a part of that, a path, or `latest`.
 
     Raises:
         RunFolderError: there is none such, or several; says which there are.
@@ -317,8 +317,7 @@ def _chosen(wanted: str, ids: list[str], kind: str) -> str:
     """Return the one id, of those given from the newest on, that is wanted."""
     if wanted == "latest":
         return ids[0]
-    exact = [one for one in ids if one == wanted]
-    matching = exact or [one for one in ids if one.startswith(wanted) or wanted in one[15:]]
+    matching = _matching(wanted, ids)
     if len(matching) == 1:
         return matching[0]
     some = ", ".join((matching or ids)[:5])
@@ -327,36 +326,22 @@ def _chosen(wanted: str, ids: list[str], kind: str) -> str:
     raise RunFolderError(f"{wanted!r} {how}. There are: {some}. {what}'latest' is the newest.")
 
 
-def calibrations(root: Path) -> tuple[Calibration, ...]:
-    """Return what calibrations showed whose runs are under `root`, the newest first; none where that cannot be read."""
-    try:
-        return CALIBRATIONS.load((root / CALIBRATION_FILE).read_bytes())
-    except (OSError, ValidationError):
-        return ()
+def _matching(wanted: str, ids: list[str]) -> list[str]:
+    """Return the one of that id; else those of that name, as it was given; else those it is a part of."""
+    name, names = _slug(wanted), {one: one[STAMP_LENGTH + 1 :] for one in ids}
+    return (
+        [one for one in ids if one == wanted]
+        or [one for one in ids if name and re.sub(r"\.\d+$", "", names[one]) == name]
+        or [one for one in ids if one.startswith(wanted) or (name and name in names[one])]
+    )
 
 
-def keep_calibration(root: Path, summary: Summary | None) -> Calibration | None:
-    """Keep what a calibration showed, in place of an older one of its kind, and return it; None if it cannot be used.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    if summary is None or summary.calibration is None or summary.validity.level is Level.INVALID:
-        return None
-    new = summary.calibration
-    others = [one for one in calibrations(root) if _kind(one) != _kind(new)]
-    newest = sorted([new, *others], key=lambda one: -one.measured)[:MOST_CALIBRATIONS]
-    _replace(root / CALIBRATION_FILE, CALIBRATIONS.dump(tuple(newest)))
-    return new
+def _slug(name: str) -> str:
+    """Return what an id has of a name."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _kind(one: Calibration) -> tuple[Any, ...]:
-    """Return what two calibrations have in common of which the newer one is worth keeping."""
-    machine = {name: value for name, value in one.machine.items() if name != "host"}  # a container's is new each time
-    return one.scenario, one.target, one.workers, one.cpu_limit_cores, machine, one.versions
-
-
-def _replace(file: Path, content: bytes) -> None:
+def replace_file(file: Path, content: bytes) -> None:
     """Replace a file in one step."""
     draft = file.with_suffix(".draft")
     draft.write_bytes(content + b"\n")

@@ -66,6 +66,7 @@ class FakeConductor:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.revision: str | None = None
         self.active: str | None = None
         self.prepared: list[dict[str, Any]] = []
         self.stopped: list[tuple[str, str]] = []

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from loadlab import calibrations
 from loadlab.analysis.recording import Calibration, Status
 from loadlab.analysis.summary import Summary
 from loadlab.commands import collecting, planning, reporting, run
@@ -24,7 +25,7 @@ from loadlab.report import words
 from loadlab.rig import fleet
 from loadlab.rig.engine import Engine, RigState
 from loadlab.rig.settings import load
-from loadlab.runfolder import CALIBRATION, CALIBRATION_FILE, keep_calibration
+from loadlab.runfolder import CALIBRATION, CALIBRATION_FILE
 
 USERS_EACH = 64  # of a worker: connections enough to keep it busy, few enough for short queues
 TIME = "20s"
@@ -114,7 +115,7 @@ def _tell(outcome: Outcome, asked: Asked, out: Console) -> int:
 
 def _keep(summary: Summary) -> Calibration | None:
     try:
-        return keep_calibration(collecting.results(), summary)
+        return calibrations.keep(collecting.results(), summary)
     except OSError as error:
         raise LabError(f"The ceiling cannot be kept in {collecting.results()}: {error.strerror}.") from None
 

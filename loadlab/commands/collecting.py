@@ -14,13 +14,14 @@ from typing import Any
 
 from rich.console import Console
 
+from loadlab import calibrations
 from loadlab.analysis.recording import ENDS
 from loadlab.commands import reporting
 from loadlab.commands.screen import escape
 from loadlab.errors import LabError
 from loadlab.rig.master import Master, RefusedError, checked_id
 from loadlab.rig.settings import ROOT
-from loadlab.runfolder import RunFolder, RunFolderError
+from loadlab.runfolder import CALIBRATIONS, RunFolder, RunFolderError
 
 SETTLE_S = 45.0  # the longest stop timeout, and the report
 LOOK_EVERY_S = 0.3
@@ -100,6 +101,13 @@ def check_room() -> None:
         raise LabError(
             f"Runs cannot be kept in {root}: {error.strerror}. Set LAB_RESULTS to a folder of yours."
         ) from None
+
+
+def acquaint(master: Master, **known: str) -> None:
+    """Tell a master what this host knows and it does not: calibrations of earlier rigs, and what else is given."""
+    kept = CALIBRATIONS.adapter.dump_python(calibrations.kept(results()), mode="json")
+    with suppress(RefusedError):  # one of another version, which does without
+        master.tell(calibrations=kept, **known)
 
 
 def collect(ui: str) -> list[Copied]:

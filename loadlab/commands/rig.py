@@ -16,7 +16,7 @@ from loadlab.analysis.wording import many
 from loadlab.commands import collecting
 from loadlab.commands.screen import console, escape
 from loadlab.errors import Exit, InterruptedRunError, LabError
-from loadlab.rig import fleet
+from loadlab.rig import fleet, revision
 from loadlab.rig.engine import (
     Engine,
     RigState,
@@ -27,6 +27,7 @@ from loadlab.rig.engine import (
     lb_url,
     ui_url,
 )
+from loadlab.rig.master import Master
 from loadlab.rig.settings import ROOT, RigSettings, load
 
 WATCH_EVERY_S = 3.0
@@ -122,6 +123,7 @@ def bring_up(engine: Engine, settings: RigSettings, *, tied: bool, out: Console 
     try:
         engine.up(settings, tied=tied)
         _wait(engine, settings, started, out)
+        collecting.acquaint(Master(ui_url(settings)), revision=revision.current())
     except (LabError, KeyboardInterrupt) as error:
         if not existed:  # what was up before this command is not ours to take down
             take_down(engine, out)

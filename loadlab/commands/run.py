@@ -110,6 +110,7 @@ def _check_idle(state: RigState) -> None:
 def lead(place: Place, plan: RunPlan, out: Console) -> Outcome:
     """Start the run, follow it to its end, and bring here what it left."""
     master = Master(place.ui)
+    collecting.acquaint(master)
     with Interrupts() as interrupts:
         run_id = _create(master, plan)
         out.print(f"Run {run_id}: {live.describe(plan)}", markup=False)

@@ -8,8 +8,9 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from loadlab import calibrations
 from loadlab.errors import Exit, LabError
-from loadlab.runfolder import RunFolder, keep_calibration
+from loadlab.runfolder import RunFolder
 
 PATIENCE_S = 120.0
 
@@ -41,7 +42,7 @@ def report(folder: RunFolder) -> bool:
 def remember(folder: RunFolder) -> None:
     """Keep what a calibration showed for the runs to come."""
     try:
-        keep_calibration(folder.path.parent, folder.read_summary())
+        calibrations.keep(folder.path.parent, folder.read_summary())
     except OSError as error:
         logger.error("What run %s showed of the generator could not be kept: %s", folder.id, error)
 

@@ -18,6 +18,7 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import STATE_INIT, STATE_MISSING, STATE_STOPPED, MasterRunner
 
+from loadlab import calibrations
 from loadlab import plan as plans
 from loadlab.analysis import headroom, slo
 from loadlab.analysis.recording import EventKind, Run, Status
@@ -30,7 +31,7 @@ from loadlab.generator.place import place
 from loadlab.generator.reporting import ACK, BEGIN, REPORT
 from loadlab.generator.target import Target
 from loadlab.plan import RunPlan
-from loadlab.runfolder import calibrations, create
+from loadlab.runfolder import create
 
 LOOK_EVERY_S = 0.25
 READY_S = 120.0
@@ -50,6 +51,7 @@ class Conductor:
 
     def __init__(self, environment: Environment, runner: MasterRunner, root: Path) -> None:
         self.root = root
+        self.revision: str | None = None  # of git, which a rig's own command tells
         self.environment = environment
         self.runner = runner
         self._own_shape = environment.shape_class  # the user's: it wins over ours
@@ -158,11 +160,11 @@ class Conductor:
             slo=plan.slos,
             own_shape=type(self._own_shape).__name__ if self._own_shape and plan.calibrates is None else None,
             expected_workers=plan.workers or self.runner.worker_count,
-            revision=os.environ.get("LAB_REVISION") or None,
+            revision=self.revision,
             **place(),
         )
         run.versions["locustfiles"] = self._fingerprint
-        run.calibration = headroom.nearest(run, calibrations(self.root)) if plan.calibrates is None else None
+        run.calibration = headroom.nearest(run, calibrations.kept(self.root)) if plan.calibrates is None else None
         folder.write_run(run)
         self._chronicle = Chronicle(folder, run, plan)
         self._stopped_by = None

@@ -18,20 +18,23 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from locust.env import Environment
 from locust.web import WebUI
+from pydantic import ValidationError
 from werkzeug.exceptions import Conflict, HTTPException, NotFound, UnsupportedMediaType
 from werkzeug.http import http_date
 
-from loadlab import plan
+from loadlab import calibrations, plan
 from loadlab.analysis import slo
 from loadlab.errors import LabError, UsageError
 from loadlab.generator import aftermath, run_files, scenarios, start_form
 from loadlab.generator.conductor import BusyError
 from loadlab.generator.run_list import RunList
 from loadlab.plan import RunPlan
-from loadlab.runfolder import SUMMARY, RunFolder
+from loadlab.runfolder import CALIBRATIONS, SUMMARY, RunFolder
 
 PAGE = Path(__file__).resolve().parent / "lab_page"
 MOST_BYTES = 64 * 1024  # of a plan
+MOST_BYTES_TOLD = 1024 * 1024
+LONGEST_REVISION = 100
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -50,6 +53,8 @@ Guard = Callable[[Callable[..., ResponseReturnValue]], Callable[..., ResponseRet
 
 class Conductor(Protocol):
     """What is asked of the one who leads runs; see loadlab.generator.conductor."""
+
+    revision: str | None
 
     @property
     def root(self) -> Path:
@@ -82,17 +87,27 @@ class Runs:
 
     def create(self) -> ResponseReturnValue:
         """Start a run of the plan in the body."""
-        # Of JSON only: a form, which a page of another site could send without asking first, is none.
-        if not request.is_json:
-            raise UnsupportedMediaType("Send the plan as application/json.")
-        request.max_content_length = MOST_BYTES
-        values = request.get_json(silent=True)
-        if not isinstance(values, dict):
-            raise UsageError("The body is not a JSON object: send the fields of a plan.")
-        made = plan.make(values)
+        made = plan.make(_object("the fields of a plan", MOST_BYTES))
         if made.scenario is not None and made.scenario not in (known := scenarios.available()):
             raise UsageError(f"scenario {made.scenario!r} is not known: choose one of {', '.join(known)}.")
         return _json({"id": self._conductor.start(made, by="http")}), 201
+
+    def be_told(self) -> ResponseReturnValue:
+        """Take what the host of the rig knows and the master cannot: the git revision, earlier calibrations."""
+        told = _object("revision, calibrations, or both", MOST_BYTES_TOLD)
+        revision = told.get("revision", self._conductor.revision)
+        if unknown := told.keys() - {"revision", "calibrations"}:
+            raise UsageError(f"{', '.join(sorted(unknown))}: not known. Allowed: revision, calibrations.")
+        if not isinstance(revision, str | None) or len(revision or "") > LONGEST_REVISION:
+            raise UsageError(f"revision is not a text of at most {LONGEST_REVISION} characters.")
+        try:
+            calibrations.add(self._conductor.root, CALIBRATIONS.adapter.validate_python(told.get("calibrations", ())))
+        except ValidationError as error:
+            raise UsageError(
+                f"calibrations are not as calibration.json has them: {error.errors()[0]['msg']}."
+            ) from None
+        self._conductor.revision = revision or None
+        return _json({"revision": self._conductor.revision})
 
     def index(self) -> ResponseReturnValue:
         """List all runs, newest first, or with `?latest=N` the first N of them."""
@@ -212,6 +227,7 @@ def attach(environment: Environment, web_ui: WebUI, conductor: Conductor, is_own
     routes: list[tuple[str, str, Callable[..., ResponseReturnValue]]] = [
         ("POST", "/runs", runs.create),
         ("GET", "/runs", runs.index),
+        ("PUT", "/rig", runs.be_told),
         ("GET", "/runs/compare", runs.compare),
         ("GET", "/runs/<run>", runs.show),
         ("POST", "/runs/<run>/stop", runs.stop),
@@ -271,6 +287,18 @@ def _tell(error: Exception) -> ResponseReturnValue:
 def _json(document: Any) -> Response:
     """Return a document as an answer. Flask's own way is slower by far: Locust has it indent, for people."""
     return Response(json.dumps(document, separators=(",", ":")), content_type="application/json")
+
+
+def _object(what: str, most_bytes: int) -> dict[str, Any]:
+    """Return the JSON object in the body of a request."""
+    # Of JSON only: a form, which a page of another site could send without asking first, is none.
+    if not request.is_json:
+        raise UnsupportedMediaType(f"Send {what} as application/json.")
+    request.max_content_length = most_bytes
+    values = request.get_json(silent=True)
+    if not isinstance(values, dict):
+        raise UsageError(f"The body is not a JSON object: send {what}.")
+    return values
 
 
 def _page(content: bytes, policy: str) -> Response:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from loadlab.errors import LabError
-from loadlab.rig import archive, ports, revision
+from loadlab.rig import archive, ports
 from loadlab.rig.engine import NULL_SERVICE, NULL_TARGET_S, Failure, NullTarget, RigState, url
 from loadlab.rig.settings import ROOT, RigSettings, environment
 
@@ -91,7 +91,7 @@ class ComposeEngine:
         command = ["up", "--detach", "--build", "--remove-orphans"]
         command += ["--scale", f"worker={settings.workers}", "--scale", f"api={settings.api_replicas}"]
         # Attestations would give an unchanged image a new digest, and Compose would start its containers anew.
-        knobs = {**environment(settings), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "LAB_REVISION": revision.current()}
+        knobs = {**environment(settings), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         if settings.lb:
             knobs["COMPOSE_PROFILES"] = ",".join(filter(None, [knobs.get("COMPOSE_PROFILES"), "lb"]))
         done = subprocess.run(["docker", "compose", *command], cwd=ROOT, env=knobs, stdout=STDERR, check=False)

@@ -43,6 +43,10 @@ class Master:
         """Start a run and return its id."""
         return checked_id(self._json("/runs", json.dumps(plan).encode()).get("id"))
 
+    def tell(self, **known: Any) -> None:
+        """Tell the master what it cannot know: the `revision` of this checkout, `calibrations` of earlier rigs."""
+        self._json("/rig", json.dumps(known).encode(), method="PUT")
+
     def runs(self) -> dict[str, Any]:
         """Return every run that the master has, and which of them is active."""
         document = self._json("/runs")
@@ -72,9 +76,11 @@ class Master:
         except (OSError, HTTPException) as error:
             raise SilentError(f"The master at {self.url} does not answer: {_reason(error)}.") from None
 
-    def _json(self, path: str, body: bytes | None = None, *, timeout_s: float = ANSWER_S) -> dict[str, Any]:
+    def _json(
+        self, path: str, body: bytes | None = None, *, method: str | None = None, timeout_s: float = ANSWER_S
+    ) -> dict[str, Any]:
         try:
-            request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
+            request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"}, method=method)
             with self._opener.open(request, timeout=timeout_s) as response:
                 document = json.loads(response.read() or b"{}")
         except urllib.error.HTTPError as error:

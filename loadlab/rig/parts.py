@@ -80,7 +80,7 @@ def locust_options(settings: RigSettings, target: str) -> dict[str, str]:
     }
 
 
-def master_options(settings: RigSettings, *, results: Path, revision: str) -> dict[str, str]:
+def master_options(settings: RigSettings, *, results: Path) -> dict[str, str]:
     """Return the environment that the master alone reads: where it keeps runs, and what it judges and watches.
 
     Each replica of the API tells of itself on a port of its own; behind the shared one, chance would choose who does.
@@ -93,7 +93,6 @@ def master_options(settings: RigSettings, *, results: Path, revision: str) -> di
         "RESULTS_DIR": str(results),
         "SLO": settings.slo,
         "TARGET_METRICS": settings.target_metrics or ",".join(pages),
-        "LAB_REVISION": revision,
         "LAB_ENGINE": "processes",
     }
 

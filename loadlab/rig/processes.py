@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from loadlab.errors import LabError, UsageError
-from loadlab.rig import archive, balancer, knobs, logfiles, ports, revision, rigfolder
+from loadlab.rig import archive, balancer, knobs, logfiles, ports, rigfolder
 from loadlab.rig.engine import LOOPBACK, NULL_SERVICE, NULL_TARGET_S, Failure, NullTarget, RigState, lb_url, url
 from loadlab.rig.parts import BACKEND_FILE, Fleet, locust_options, master_options
 from loadlab.rig.rigfolder import MARK, RigFolder
@@ -157,11 +157,10 @@ class ProcessEngine:
         supervisor.send_signal(signal.SIGHUP)
 
     def _fleet(self, settings: RigSettings, before: Fleet | None = None) -> Fleet:
-        """Return the wanted fleet; the ports and the revision of the one that is up stay what they are."""
+        """Return the wanted fleet; the ports of the one that is up stay what they are."""
         haproxy = balancer.executable() if settings.lb else ""
         several = settings.api_replicas > 1 and not haproxy
         balanced = ((before and before.balanced_port) or ports.free_port(LOOPBACK)) if several else None
-        commit = before.master_options.get("LAB_REVISION", "") if before else revision.current()
         target = lb_url(settings) if haproxy else f"http://{LOOPBACK}:{balanced or settings.api_ports[0]}"
         return Fleet(
             workers=settings.workers,
@@ -173,7 +172,7 @@ class ProcessEngine:
             folder=str(self.folder.path),
             grace_s=settings.stop_grace_s,
             options=locust_options(settings, target),
-            master_options=master_options(settings, results=self.folder.results, revision=commit),
+            master_options=master_options(settings, results=self.folder.results),
             api_knobs=self._api_knobs(settings),
             null_port=before.null_port if before else None,
             null_target=before.null_target if before else "",

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from loadlab import calibrations
 from loadlab.generator import aftermath
-from loadlab.runfolder import RunFolder, calibrations
+from loadlab.runfolder import RunFolder
 from tests.analysis.test_headroom import calibration
 from tests.report import summaries
 
@@ -74,11 +75,11 @@ def test_what_a_calibration_showed_is_kept_beside_its_run(
     made = summaries.summary(calibration=calibration())
     folder.write_summary(made)
     aftermath.remember(folder)
-    assert calibrations(tmp_path) == (made.calibration,)
+    assert calibrations.kept(tmp_path) == (made.calibration,)
 
     def refuse(*_: object) -> None:
         raise OSError("no room is left")
 
-    monkeypatch.setattr(aftermath, "keep_calibration", refuse)
+    monkeypatch.setattr(calibrations, "keep", refuse)
     aftermath.remember(folder)
     assert "no room is left" in caplog.text

@@ -206,10 +206,10 @@ def test_a_start_that_is_killed_blocks_no_other(stand: Stand, monkeypatch: pytes
     assert podium.reports[-1].read_run().status is Status.INTERRUPTED
 
 
-def test_what_was_asked_for_is_in_run_json(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_asked_for_is_in_run_json(stand: Stand) -> None:
     """The plan, what it left to the rig filled in, thresholds, promises, versions, revision, how many workers."""
-    monkeypatch.setenv("LAB_REVISION", "abc123")
     podium = stand("a", "b", "c")
+    podium.conductor.revision = "abc123"
     vars(podium.environment.parsed_options)["scenario"] = "locustfile"
     podium.conductor.start(load(users=9, spawn_rate=2, time_s=60, slos=["p99<=0.8s", "fail<2%"]), by="http")
     run = podium.run

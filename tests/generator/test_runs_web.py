@@ -13,14 +13,15 @@ import pytest
 from flask.testing import FlaskClient
 from locust import LoadTestShape
 
-from loadlab import plan
+from loadlab import calibrations, plan
 from loadlab.analysis.recording import Status
 from loadlab.analysis.summarise import summarise
 from loadlab.errors import LabError
 from loadlab.generator import runs_web
 from loadlab.plan import make
-from loadlab.runfolder import RunFolder
+from loadlab.runfolder import CALIBRATIONS, RunFolder
 from tests import searches
+from tests.analysis.test_headroom import calibration
 from tests.masters import FakeConductor, Master, begun, finish, kept, live
 
 PLAN = {"users": 200, "spawn_rate": 50, "time_s": 60, "name": "before the release", "workers": 8}
@@ -433,3 +434,28 @@ def test_hundreds_of_runs(client: FlaskClient, conductor: FakeConductor) -> None
     assert document is not None
     assert len(document["runs"]) == 200
     assert sum(run["verdict"] is None for run in document["runs"]) == 50
+
+
+def test_a_master_is_told_what_it_cannot_know(client: FlaskClient, conductor: FakeConductor) -> None:
+    """The git revision of the rig, and what calibrations showed whose rig is gone; of each kind the newest counts."""
+    old, new = calibration(measured=1.0), calibration(measured=2.0)
+    told = {"calibrations": CALIBRATIONS.adapter.dump_python((new,), mode="json")}
+    assert client.put("/rig", json={"revision": "abc123"}).status_code == 200
+    assert client.put("/rig", json=told).status_code == 200
+    assert (conductor.revision, calibrations.kept(conductor.root)) == ("abc123", (new,))
+    older = {"calibrations": CALIBRATIONS.adapter.dump_python((old,), mode="json"), "revision": ""}
+    assert client.put("/rig", json=older).json == {"revision": None}
+    assert calibrations.kept(conductor.root) == (new,)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [[1], {"revision": 3}, {"revision": "x" * 101}, {"calibrations": 3}, {"calibrations": [{"run": 1}]}, {"plan": {}}],
+)
+def test_what_a_master_cannot_be_told(told: Any, client: FlaskClient, conductor: FakeConductor) -> None:
+    """It is refused in words, and nothing is kept of it."""
+    answer = client.put("/rig", json=told)
+    assert answer.status_code == 400
+    assert answer.json
+    assert "Traceback" not in answer.json["message"]
+    assert (conductor.revision, calibrations.kept(conductor.root)) == (None, ())

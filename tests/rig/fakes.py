@@ -174,6 +174,8 @@ class FakeMaster:
         self.looks = 0
         self.on_look: Callable[[int], None] = lambda _number: None
         self.is_silent = self.is_forgetful = False
+        self.is_told = True  # a master of an older version is not
+        self.known: dict[str, Any] = {}
         self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
@@ -222,6 +224,12 @@ class FakeMaster:
 
             def do_POST(self) -> None:
                 self.tell("POST", self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if master.is_told:
+                    master.known |= json.loads(body)
+                self.send(200 if master.is_told else 404, b"{}", "application/json")
 
             def tell(self, method: str, body: bytes) -> None:
                 status, answer = master.answer(method, self.path, body)

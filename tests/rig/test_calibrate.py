@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from loadlab import calibrations
 from loadlab.analysis.recording import Calibration
 from loadlab.analysis.summary import Summary
 from loadlab.commands.calibrate import NAME
 from loadlab.errors import Exit, LabError
 from loadlab.rig.engine import NULL_SERVICE
-from loadlab.runfolder import RunFolder, calibrations, folders
+from loadlab.runfolder import RunFolder, folders
 from tests.rig.rigs import STRAIGHT, Rig, copy_checkout, until
 from tests.schemas import check_folder
 
@@ -58,7 +59,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 def kept(rig: Rig) -> tuple[Calibration, ...]:
     """Return the calibrations that were kept on this host."""
-    return calibrations(rig.home / "results")
+    return calibrations.kept(rig.home / "results")
 
 
 def newest(rig: Rig) -> RunFolder:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from loadlab import calibrations
 from loadlab.analysis.recording import Calibration, SetBy, Status
 from loadlab.analysis.summary import Summary, Verdict
 from loadlab.errors import Exit, LabError
@@ -17,7 +18,6 @@ from loadlab.rig import fleet
 from loadlab.rig.engine import NullTarget
 from loadlab.rig.processes import ProcessEngine
 from loadlab.rig.settings import RigSettings
-from loadlab.runfolder import calibrations
 from tests.rig.fakes import RUN_ID, FakeMaster, FakeRig, Lab, document, packed, summary, write_run
 from tests.schemas import check_folder
 
@@ -159,7 +159,7 @@ def test_the_ceiling_is_told_and_kept(lab: Lab, fake_rig: FakeRig) -> None:
     ):
         assert text in said.out
     assert fake_rig.copied.html.exists()
-    assert calibrations(fake_rig.home / "results") == (calibrated().calibration,)
+    assert calibrations.kept(fake_rig.home / "results") == (calibrated().calibration,)
     assert check_folder(fake_rig.home / "results") == 1
     assert [line["id"] for line in json.loads(lab("runs", "--json").out)] == [RUN_ID]
 
@@ -177,7 +177,20 @@ def test_the_newest_of_a_kind_is_kept(lab: Lab, master: FakeMaster, fake_rig: Fa
     for number, result in enumerate([calibrated(), *newer]):
         serve(master, fake_rig.home / str(number), result)
         assert lab("calibrate").code == Exit.OK
-    assert calibrations(fake_rig.home / "results") == tuple(one.calibration for one in newer)
+    assert calibrations.kept(fake_rig.home / "results") == tuple(one.calibration for one in newer)
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["this version", "one that knows nothing of it"])
+def test_a_rig_that_is_new_knows_of_it(is_told: bool, lab: Lab, master: FakeMaster, fake_rig: FakeRig) -> None:
+    """What a calibration showed outlives the rig that it was made on: the next one's master is told."""
+    master.is_told = is_told
+    made = calibrated().calibration
+    assert made is not None
+    (fake_rig.home / "results").mkdir()
+    calibrations.add(fake_rig.home / "results", [made])
+    assert lab("run").code == Exit.OK
+    told = master.known.get("calibrations", [])
+    assert [one["run"] for one in told] == ([made.run] if is_told else [])
 
 
 def test_a_damaged_file_is_replaced(lab: Lab, fake_rig: FakeRig) -> None:
@@ -186,7 +199,7 @@ def test_a_damaged_file_is_replaced(lab: Lab, fake_rig: FakeRig) -> None:
     file.parent.mkdir()
     file.write_text("[{")
     assert lab("calibrate").code == Exit.OK
-    assert len(calibrations(file.parent)) == 1
+    assert len(calibrations.kept(file.parent)) == 1
 
 
 @pytest.mark.usefixtures("no_report")
@@ -207,7 +220,7 @@ def test_what_is_no_measurement_is_not_kept(
     assert said.code == code
     assert "CEILING" not in said.out
     assert result.headline in said.out
-    assert calibrations(fake_rig.home / "results") == ()
+    assert calibrations.kept(fake_rig.home / "results") == ()
 
 
 def test_a_rig_in_use_is_left_alone(lab: Lab, master: FakeMaster, nulls: Nulls) -> None:
@@ -273,7 +286,7 @@ def test_a_master_that_is_lost(lab: Lab, master: FakeMaster, fake_rig: FakeRig) 
     master.script = [document(Status.RUNNING)]
     master.on_look = lambda number: master.vanish() if number == 3 else None
     assert lab("calibrate").code == Exit.INTERRUPTED
-    assert calibrations(fake_rig.home / "results") == ()
+    assert calibrations.kept(fake_rig.home / "results") == ()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from loadlab.commands import reporting
 from loadlab.commands.screen import console
 from loadlab.errors import Exit
 from loadlab.rig.master import SilentError, checked_id
-from loadlab.runfolder import RunFolder
+from loadlab.runfolder import RunFolder, RunFolderError, create, find, folders
 from tests import recordings
 from tests.rig.fakes import RUN_ID, FakeMaster, FakeRig, Lab, run_record, summary, write_run
 
@@ -214,6 +214,26 @@ def test_a_run_is_found(wanted: str, lab: Lab, bare: Path, monkeypatch: pytest.M
     code, out, _ = lab("report", wanted)
     assert code == 0
     assert f"results/{found.id}/report.html" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("after", "after"), ("A1", "A1"), ("A1", "a1"), ("v1.2 (new)", "v1.2 (new)"), ("after", "20260101-000000-after")],
+)
+def test_a_name_is_found_as_it_was_given(name: str, wanted: str, tmp_path: Path) -> None:
+    """Whatever its letters, and though others, which are newer, have it as a part of theirs."""
+    for at, one in enumerate([name, f"{name}-1-workers", f"before {name}"]):
+        create(tmp_path, one, at=1_767_225_600 + 60 * at).write_run(run_record())
+    assert find(tmp_path, wanted).id == folders(tmp_path)[-1].id
+
+
+def test_of_several_runs_of_a_name_one_is_chosen_by_its_id(tmp_path: Path) -> None:
+    """Also of two that were made in the same second."""
+    for _ in range(2):
+        create(tmp_path, "after", at=1_767_225_600).write_run(run_record())
+    with pytest.raises(RunFolderError, match=r"names several runs.*after\.2, 20260101-000000-after"):
+        find(tmp_path, "after")
+    assert find(tmp_path, "20260101-000000-after.2").id == "20260101-000000-after.2"
 
 
 def test_a_report_as_json(lab: Lab, bare: Path) -> None:
