@@ -6,9 +6,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -116,22 +116,33 @@ def collect(ui: str) -> list[Copied]:
     One that has ended and whose report is being made is left for the next time.
     """
     with suppress(LabError):
-        return _collect(Master(ui))
+        return _collect(Master(ui)).copied
     return []
 
 
-def settle(ui: str, out: Console) -> list[Copied]:
-    """Bring every run here before its rig goes: one that is active is stopped, and its report waited for."""
+def settle(ui: str, out: Console) -> None:
+    """Bring every run here before its rig goes: one that is active is stopped, and its report waited for.
+
+    Raises:
+        LabError: not all of them could be brought.
+    """
     master = Master(ui)
-    with suppress(LabError):
-        active = master.runs()["active"]
-        if active is not None:
-            out.print(f"Stopping run {escape(active)}, which is active ...")
-            with suppress(RefusedError):
-                master.stop(active)
-        _wait_for_reports(master)
-        return _collect(master, even_unreported=True)
-    return []
+    active = master.runs()["active"]
+    if active is not None:
+        out.print(f"Stopping run {escape(active)}, which is active ...")
+        with suppress(RefusedError):
+            master.stop(active)
+    _wait_for_reports(master)
+    done = _collect(master, even_unreported=True)
+    tell(done.copied, out)
+    if done.errors:
+        raise LabError("\n".join(done.errors))
+
+
+def tell(copied: Sequence[Copied], out: Console) -> None:
+    """Say what the runs came to that were brought here."""
+    for run in copied:
+        out.print(f"Run {escape(run.id)}: {escape(run.headline)} ({escape(run.shown)})")
 
 
 def _wait_for_reports(master: Master) -> None:
@@ -144,7 +155,14 @@ def _wait_for_reports(master: Master) -> None:
         time.sleep(LOOK_EVERY_S)
 
 
-def _collect(master: Master, *, even_unreported: bool = False) -> list[Copied]:
+@dataclass
+class _Collected:
+    copied: list[Copied] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def _collect(master: Master, *, even_unreported: bool = False) -> _Collected:
+    done = _Collected()
     document = master.runs()
     lines = [
         line
@@ -153,7 +171,12 @@ def _collect(master: Master, *, even_unreported: bool = False) -> list[Copied]:
         and (even_unreported or line["has_report"] or line["status"] not in ENDS)
         and not _is_here(line)
     ]
-    return [_bring(master, checked_id(line["id"])) for line in lines]
+    for line in lines:
+        try:
+            done.copied.append(_bring(master, checked_id(line["id"])))
+        except LabError as error:  # the others are brought all the same
+            done.errors.append(f"Run {line['id']} could not be copied: {error}")
+    return done
 
 
 def _bring(master: Master, run_id: str) -> Copied:

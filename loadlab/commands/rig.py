@@ -14,7 +14,7 @@ from rich.table import Table
 
 from loadlab.analysis.wording import many
 from loadlab.commands import collecting
-from loadlab.commands.screen import console, escape
+from loadlab.commands.screen import aside, console
 from loadlab.errors import Exit, InterruptedRunError, LabError
 from loadlab.rig import fleet, revision
 from loadlab.rig.engine import (
@@ -27,7 +27,8 @@ from loadlab.rig.engine import (
     lb_url,
     ui_url,
 )
-from loadlab.rig.master import Master
+from loadlab.rig.master import Master, SilentError
+from loadlab.rig.processes import ProcessEngine
 from loadlab.rig.settings import ROOT, RigSettings, load
 
 WATCH_EVERY_S = 3.0
@@ -50,14 +51,35 @@ def balanced(wanted: bool | None) -> str | None:
 
 
 def down(*, volumes: bool) -> None:
-    """Take down whatever is up, on any engine, once its runs are copied."""
+    """Take down whatever is up, on any engine, once its runs are copied; with `volumes` throw away what is stored."""
     found = fleet.find()
-    if found:
-        _copy_runs(found[1].ui_url)
+    is_copied = found is not None and _copy_runs(found[1].ui_url)
     # Each engine, found or not: a rig whose parent was killed is not up, but something of it may be left.
-    for engine in fleet.usable():
-        engine.down(volumes=volumes)
+    engines = fleet.usable()
+    for engine in engines:
+        engine.down(volumes=volumes and is_copied and found is not None and found[0].name == engine.name)
     console.print("The rig is down." if found else "Nothing is up.")
+    for engine in engines:
+        if volumes and engine.is_keeping():
+            _throw_away(engine)
+
+
+def _throw_away(engine: Engine) -> None:
+    """Throw away what a rig stored that is not up, once its runs are here.
+
+    Raises:
+        LabError: they cannot be copied; nothing was thrown away.
+    """
+    try:
+        bring_home(engine, load({}))
+    except LabError as error:
+        remedy = f"rm -r {engine.folder.path}" if isinstance(engine, ProcessEngine) else "docker compose down --volumes"
+        raise LabError(
+            f"{error}\nSo the runs that an earlier rig stored could not be copied, and nothing was thrown away. "
+            f"'{remedy}' does it whatever is there."
+        ) from None
+    take_down(engine, volumes=True)
+    console.print("What was stored is thrown away.")
 
 
 def status(*, as_json: bool) -> int:
@@ -132,7 +154,22 @@ def bring_up(engine: Engine, settings: RigSettings, *, tied: bool, out: Console 
         raise
 
 
-def take_down(engine: Engine, out: Console = console) -> None:
+def bring_home(engine: Engine, settings: RigSettings, out: Console = console) -> None:
+    """Bring a rig up, to copy the runs that an earlier one stored and whose master is gone. It stays up.
+
+    Raises:
+        LabError: it does not come up; nothing of it is left up.
+    """
+    out.print(f"An earlier rig stored something on engine {engine.name}: one is brought up, to copy its runs.")
+    bring_up(engine, settings, tied=True, out=out)
+    try:
+        collecting.settle(ui_url(settings), out)
+    except BaseException:  # Ctrl-C, for one
+        take_down(engine, out)
+        raise
+
+
+def take_down(engine: Engine, out: Console = console, *, volumes: bool = False) -> None:
     """Take the rig down whatever happens: a second Ctrl-C does not leave half of it."""
     interrupted = False
     while True:
@@ -140,7 +177,7 @@ def take_down(engine: Engine, out: Console = console) -> None:
             if interrupted:
                 out.print("Still taking everything down ...")
             interrupted = True
-            engine.down(volumes=False)
+            engine.down(volumes=volumes)
             return
 
 
@@ -202,18 +239,24 @@ def _watch(engine: Engine) -> None:
             if failure.part not in told:
                 console.print(str(failure), style="red", markup=False)
                 told.add(failure.part)
-        _tell(collecting.collect(state.ui_url))
+        collecting.tell(collecting.collect(state.ui_url), console)
 
 
-def _copy_runs(ui: str) -> None:
-    """Copy the finished runs of a rig that is about to go, an active one too once it was stopped; Ctrl-C skips it."""
-    with suppress(KeyboardInterrupt):
-        _tell(collecting.settle(ui, console))
+def _copy_runs(ui: str) -> bool:
+    """Copy the runs of a rig that is about to go, an active one too once it was stopped; Ctrl-C skips it.
 
-
-def _tell(copied: list[collecting.Copied]) -> None:
-    for run in copied:
-        console.print(f"Run {escape(run.id)}: {escape(run.headline)} ({escape(run.shown)})")
+    False: not all of them are here.
+    """
+    try:
+        collecting.settle(ui, console)
+    except SilentError:  # a master that is dead has nothing to say
+        return False
+    except LabError as error:
+        aside.print(str(error), style="yellow", markup=False)
+        return False
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _status(state: RigState) -> dict[str, Any]:

@@ -71,15 +71,8 @@ def _empty(job: Job, out: Console) -> None:
     """Throw away what an earlier rig stored, once its runs are brought here: every point begins with nothing."""
     if not job.engine.is_keeping():
         return
-    out.print("An earlier rig left its store: its runs are copied, and the rest is thrown away.")
-    settings = next(iter(job.settings.values()))
-    try:
-        rig.bring_up(job.engine, settings, tied=True, out=out)
-        for copied in collecting.collect(ui_url(settings)):
-            out.print(f"Run {escape(copied.id)}: {escape(copied.headline)} ({escape(copied.shown)})")
-    finally:
-        is_interrupted = _take_down(job.engine)
-    if is_interrupted:
+    rig.bring_home(job.engine, next(iter(job.settings.values())), out)
+    if _take_down(job.engine):
         raise KeyboardInterrupt
 
 

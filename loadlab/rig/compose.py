@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from loadlab.errors import LabError
+from loadlab.errors import LabError, UsageError
 from loadlab.rig import archive, ports
 from loadlab.rig.engine import NULL_SERVICE, NULL_TARGET_S, Failure, NullTarget, RigState, url
 from loadlab.rig.settings import ROOT, RigSettings, environment
@@ -66,8 +66,7 @@ class ComposeEngine:
 
     def state(self) -> RigState | None:
         """Return the containers of this project, or None when there are none."""
-        done = self._compose("ps", "--all", "--format", "json")
-        containers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        containers = self._containers()
         if not containers:
             return None
         _check_owner(containers)
@@ -118,9 +117,18 @@ class ComposeEngine:
 
     def logs(self, services: list[str], *, follow: bool) -> int:
         """Print the containers' logs; followed, only what is new."""
+        parts = {_part(container): container for container in self._containers()}
+        known = {container["Service"] for container in parts.values()} | parts.keys()
+        if unknown := [name for name in services if name not in known]:
+            there = ", ".join(sorted(parts)) or "none"
+            raise UsageError(f"There is no log of {', '.join(unknown)}. There are: {there}.")
         options = ["--follow", "--tail", "0"] if follow else []
-        command = ["docker", "compose", *EVERY_PROFILE, "logs", *options, *services]
-        return subprocess.run(command, cwd=ROOT, check=False).returncode
+        command = ["docker", "compose", *EVERY_PROFILE, "logs", *options]
+        whole = [name for name in services if name not in parts]
+        wanted = [whole] if whole or not services else []
+        wanted += [["--index", *reversed(name.rsplit("-", 1))] for name in services if name in parts]
+        running = [subprocess.Popen([*command, *each], cwd=ROOT) for each in wanted]
+        return max(one.wait() for one in running)
 
     def salvage(self, run_id: str, to: Path) -> bool:
         """Copy what the master wrote of a run out of its container, which may have ended."""
@@ -148,6 +156,10 @@ class ComposeEngine:
     def stop_null_target(self) -> None:
         """Stop and remove the service of the profile `calibrate`."""
         self._compose("--profile", "calibrate", "rm", "--stop", "--force", NULL_SERVICE)
+
+    def _containers(self) -> list[dict[str, Any]]:
+        done = self._compose("ps", "--all", "--format", "json")
+        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
     def _miscounted(self, *, volumes: bool) -> list[str]:
         """Return the networks that are all that a failed `down` has left: empty ones, which hold nothing of ours.

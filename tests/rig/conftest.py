@@ -15,7 +15,9 @@ from loadlab import cli
 from loadlab.analysis.recording import Status
 from loadlab.commands import following, reporting, screen
 from loadlab.report import overview
+from loadlab.rig import fleet
 from loadlab.rig.settings import known_names
+from tests.rig.fake_engine import FakeEngine
 from tests.rig.fakes import RUN_ID, FakeMaster, FakeRig, Lab, NoReport, Said, document, packed, summary, write_run
 from tests.rig.rigs import Rig, bare_environment
 
@@ -96,3 +98,16 @@ def lab(bare: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no report made here, which takes seconds; test_run.py sees the real one."""
     monkeypatch.setattr(reporting, "Making", NoReport)
+
+
+@pytest.fixture
+def engine(bare: Path, master: FakeMaster, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEngine]:
+    """The engine that is chosen; nothing is up, and what is brought up is ready at once."""
+    fake = FakeEngine(bare, master)
+    monkeypatch.setenv("UI_PORT", str(master.port))
+    monkeypatch.setattr(fleet, "find", lambda: None)
+    monkeypatch.setattr(fleet, "choose", fake.chosen)
+    monkeypatch.setattr(fleet, "check_api", lambda _settings: None)
+    monkeypatch.setattr(fleet, "wait_ready", lambda _engine, _settings, report: report(0, 0))
+    yield fake
+    assert not fake.is_up, "a rig was left up"

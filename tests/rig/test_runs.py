@@ -162,6 +162,16 @@ def test_down_copies_first(lab: Lab, fake_rig: FakeRig) -> None:
     assert fake_rig.supervisor.wait(10) is not None
 
 
+def test_down_keeps_what_it_could_not_copy(lab: Lab, fake_rig: FakeRig, master: FakeMaster) -> None:
+    """The rig goes down, its runs stay stored, and that is said."""
+    stored = fake_rig.partial()
+    master.archive = b"broken"
+    code, _, err = lab("down")
+    assert code == 0
+    assert f"Run {RUN_ID} could not be copied" in err
+    assert stored.run.exists()
+
+
 def test_down_stops_an_active_run_and_waits_for_its_report(lab: Lab, fake_rig: FakeRig, master: FakeMaster) -> None:
     """A run that is on when the rig goes is stopped, drained and reported, not lost."""
     listed(master, status="running", has_report=False)

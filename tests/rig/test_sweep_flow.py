@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -18,89 +17,10 @@ from loadlab.analysis.sweep import Axis, State, Sweep, SweepStatus
 from loadlab.errors import Exit, LabError
 from loadlab.rig import fleet
 from loadlab.rig.engine import RigState
-from loadlab.rig.settings import RigSettings
 from loadlab.runfolder import SweepFolder, sweeps
-from tests.rig.fakes import FakeMaster, Lab, document, packed, run_record, summary, write_run
+from tests.rig.fake_engine import FakeEngine
+from tests.rig.fakes import FakeMaster, Lab, document, summary
 from tests.schemas import check_folder
-
-ENDS = [document(Status.RUNNING), document(Status.FINISHED), document(Status.FINISHED, reported=True)]
-
-
-class FakeEngine:
-    """An engine that brings up nothing: its one master answers for each rig, with a run of its own.
-
-    `results` is what the run means, and `troubles` what goes wrong, by the number of the rig, from 1.
-    """
-
-    name: ClassVar[str] = "processes"
-
-    def __init__(self, home: Path, master: FakeMaster) -> None:
-        self.home = home
-        self.master = master
-        self.ups: list[RigSettings] = []
-        self.downs: list[bool] = []
-        self.results: dict[int, Summary] = {}
-        self.troubles: dict[int, Callable[[], None]] = {}
-        self.down_trouble: LabError | None = None
-        self.keeps = False
-        self.is_up = False
-
-    def chosen(self, name: str) -> FakeEngine:
-        """Be the engine of every name that there is."""
-        fleet.check_name(name)
-        return self
-
-    def up(self, settings: RigSettings, *, tied: bool) -> None:
-        """Note what is asked for, and have the master ready with a run."""
-        assert tied
-        assert not self.is_up
-        self.ups.append(settings)
-        self.is_up = True
-        number = len(self.ups)
-        self.master.run_id = f"20260102-0304{number:02}-run"
-        result = self.results.get(number, summary())
-        load = replace(result.window, throughput_rps=100.0 * number)
-        record = run_record(Status(result.status), created=float(number))
-        folder = write_run(self.home / "kept" / self.master.run_id, record, replace(result, window=load))
-        self.master.archive = packed(folder)
-        self.master.script = list(ENDS)
-        self.troubles.get(number, lambda: None)()
-
-    def down(self, *, volumes: bool) -> None:
-        """Note it."""
-        self.downs.append(volumes)
-        self.is_up = False
-        if self.down_trouble:
-            raise self.down_trouble
-
-    def state(self) -> RigState | None:
-        """Return the rig, if one is up."""
-        return RigState(self.name, ("master-1",), (), self.master.url) if self.is_up else None
-
-    def is_keeping(self) -> bool:
-        """Tell whether an earlier rig left something."""
-        return self.keeps
-
-    def logs(self, services: list[str], *, follow: bool) -> int:
-        """Have none."""
-        raise NotImplementedError
-
-    def salvage(self, run_id: str, to: Path) -> bool:  # noqa: ARG002 - nothing is to be had
-        """Have nothing."""
-        return False
-
-
-@pytest.fixture
-def engine(bare: Path, master: FakeMaster, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEngine]:
-    """The engine that is chosen; nothing is up, and what is brought up is ready at once."""
-    fake = FakeEngine(bare, master)
-    monkeypatch.setenv("UI_PORT", str(master.port))
-    monkeypatch.setattr(fleet, "find", lambda: None)
-    monkeypatch.setattr(fleet, "choose", fake.chosen)
-    monkeypatch.setattr(fleet, "check_api", lambda _settings: None)
-    monkeypatch.setattr(fleet, "wait_ready", lambda _engine, _settings, report: report(0, 0))
-    yield fake
-    assert not fake.is_up, "a rig was left up"
 
 
 def folder_of(engine: FakeEngine) -> SweepFolder:
@@ -419,7 +339,7 @@ def test_what_an_earlier_rig_left(lab: Lab, engine: FakeEngine, master: FakeMast
     engine.keeps = True
     said = lab("sweep", "--workers", "1,2")
     assert said.code == Exit.OK, said.out + said.err
-    assert "An earlier rig left its store" in said.out
+    assert "An earlier rig stored something on engine" in said.out
     assert [settings.workers for settings in engine.ups] == [1, 1, 2]
     assert engine.downs == [True] * 3
     assert len(master.plans) == 2

@@ -85,6 +85,11 @@ def test_up_detached_status_logs_scale_and_down(lab: Lab) -> None:
     assert logs.returncode == OK
     assert "Starting Locust" in logs.stdout
     assert "master-1" not in logs.stdout
+    one = lab("logs", "worker-2", "api-1").stdout
+    assert all(part in one for part in ("worker-2", "api-1"))
+    assert "worker-1" not in one
+    none = lab("logs", "lb")
+    assert (none.returncode, "There is no log of lb. There are: api-1," in none.stderr) == (USAGE, True)
 
     assert lab("up", "--workers", "4", "--detach").returncode == OK
     assert lab.rig.workers()["ready"] == len(lab.rig.containers("worker")) == 4
@@ -143,6 +148,29 @@ def test_a_run_outlives_its_rig_and_its_master(lab: Lab, tmp_path: Path) -> None
     runs = json.loads(lab("runs", "--json").stdout)
     assert len(runs) == len(list((lab.rig.clone / "results").iterdir())) == 2
     assert [run["id"] for run in json.loads(request(f"{lab.rig.ui}/runs").body)["runs"]] == [run["id"] for run in runs]
+
+
+def test_compose_and_the_lab_share_a_rig(lab: Lab, tmp_path: Path) -> None:
+    """Each scales what the other brought up, in the middle of a test, which goes on.
+
+    Runs that are in the volume only are brought here before it is thrown away, though their rig is gone.
+    """
+    lab.rig.up(workers=2)
+    master = lab.rig.containers("master")[0]["Id"]
+    load = json.dumps({"users": 4, "spawn_rate": 4, "time_s": 600}).encode()
+    run_id = request(f"{lab.rig.ui}/runs", load).json["id"]
+    wait_for("a run under load", lambda: has_load(lab.rig))
+    assert lab("up", "--engine", "compose", "--workers", "3", "--detach").returncode == OK
+    assert lab.rig.workers()["ready"] == 3
+    lab.rig.up(workers=2)
+    assert [container["Id"] for container in lab.rig.containers("master")] == [master]
+    assert request(f"{lab.rig.ui}/runs").json["active"] == run_id
+    lab.rig.compose("down")
+    results = tmp_path / "results"
+    done = lab("down", "--volumes", LAB_RESULTS=str(results))
+    assert done.returncode == OK, done.stderr
+    assert (results / run_id / "summary.json").exists()
+    assert leftovers(lab.rig.project) == []
 
 
 def has_load(rig: Rig) -> str | None:
