@@ -182,12 +182,12 @@ def _broke(event: Event) -> bool:
 
 
 def _limiting(search: Found) -> str | None:
-    """Return the promise that broke at the upper end of the bracket."""
+    """Return what broke at the upper end of the bracket: a promise, or several."""
     at_high = [step for step in search.steps if step.data["users"] == search.high and _broke(step)]
     if not at_high:
         return None
     broken = at_high[-1].data["broken"]
-    return str(broken[0]) if broken else COLLAPSED
+    return listed([str(one) for one in broken]) if broken else COLLAPSED
 
 
 def _throughput_at(users: int, steps: Sequence[CapacityStep]) -> float | None:
@@ -232,10 +232,13 @@ def _sentence(search: Found, at: Load | None, promises: Sequence[Slo]) -> str:
     held, last = many(search.low, "user"), _last_users(search)
     at_least = f"at least {held} {'holds' if search.low == 1 else 'hold'}"
     takes = f"{promised} takes {held}{load} on this machine"
+    more = (
+        f"{promised} takes at least {held}{load} on this machine, and the time was up before it was known how many more"
+    )
     sentences = {
         None: f"{takes}, unconfirmed (the search was cut short); {broke}",
         Ending.FOUND: f"{takes}; {broke}",
-        Ending.TIME: f"{takes}{'' if search.is_sure else ', unconfirmed (the time was up)'}; {broke}",
+        Ending.TIME: f"{more if search.is_sure else f'{takes}, unconfirmed (the time was up)'}; {broke}",
         Ending.ALL_HELD: f"{promised} takes at least {held}{load}, the most that were to be tried: nothing broke",
         Ending.GENERATOR: f"generator-limited at {last}: {at_least}, more could not be measured",
         Ending.NOT_RECOVERED: f"{takes}; {broke}{NOT_BACK}",

@@ -137,6 +137,9 @@ def _searches(sweep: Sweep, without: Sequence[Point]) -> Iterator[str]:
     found = [(point, point.figures.search) for point in sweep.points if point.figures and point.figures.search]
     if unsure := [point for point, one in found if one.users is not None and not one.confirmed]:
         yield f"Not confirmed by a longer step, so that it may be less: {_points(sweep, unsure)}."
+    if late := [(point, one) for point, one in found if one.ending == "time" and one.users and one.broke_users]:
+        gaps = [f"{name(sweep, point)} ({one.held_users:,} to {one.broke_users:,} users)" for point, one in late]
+        yield f"The time was up before the gap was closed, so that it may be more: {listed(gaps, most=MOST_SAID)}."
     if broken := [point for point, one in found if one.ending == "not-recovered"]:
         yield f"The target collapsed under more users and did not come back: {_points(sweep, broken)}."
 

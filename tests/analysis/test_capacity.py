@@ -70,6 +70,28 @@ def test_where_nothing_held_the_sentence_says_so_and_why(ending: Ending) -> None
     assert found.sentence == NONE_SHOWN[ending]
 
 
+def test_where_the_time_was_up_the_sentence_says_so() -> None:
+    """A number that was held for longer is one that holds at least: the gap above it was not closed."""
+    recording = searches.found()
+    low = next(int(one.data["low"]) for one in recording.events if one.kind is EventKind.SEARCH_ENDED)
+    found = summarise.summarise(ended(recording, Ending.TIME, low)).capacity
+    assert found is not None
+    assert f"takes at least {low} users" in found.sentence
+    assert "the time was up before it was known how many more; at" in found.sentence
+
+
+def test_every_promise_that_broke_is_named() -> None:
+    """Not the first alone, where several broke at once."""
+    recording = copy.deepcopy(searches.found())
+    for event in recording.events:
+        if event.kind is EventKind.STEP and event.data["broken"]:
+            event.data["broken"] = ["p95<900ms", "fail<1%"]
+    found = summarise.summarise(recording).capacity
+    assert found is not None
+    assert found.limiting == "p95<900ms and fail<1%"
+    assert "users p95<900ms and fail<1% broke" in found.sentence
+
+
 def test_one_user_holds() -> None:
     """One is no plural."""
     found = summarise.summarise(ended(searches.few(), Ending.FEW_SAMPLES, low=1)).capacity

@@ -181,6 +181,8 @@ def test_what_is_to_be_known_of_capacities() -> None:
     dead = capacity(90, 220, search=replace(FOUND, users=90, ending="not-recovered"), verdict=Verdict.FAIL)
     made = scale(sweeps.searches({1: unsure, 2: dead}))
     assert "Not confirmed by a longer step, so that it may be less: 1 worker." in made.notes
+    late = "The time was up before the gap was closed, so that it may be more: 1 worker (120 to 123 users)."
+    assert late in made.notes
     assert "The target collapsed under more users and did not come back: 2 workers." in made.notes
 
 
