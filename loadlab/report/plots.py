@@ -51,7 +51,7 @@ Values = NDArray[np.float64]
 class LegendItem:
     """A line of a legend; `name` is of the renderer that a click on it hides, empty where there is none.
 
-    `dash` is how its line is drawn: solid, dashed or dotted; of points their marker.
+    `dash` is how its line is drawn: solid, dashed or dotted; of points their marker, of an area `band`.
     """
 
     label: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from bokeh.models.glyphs import Line, Scatter, VArea, VBar
@@ -65,7 +66,7 @@ def _add_curve(chart: Chart, made: Scaling, top: float) -> None:
     high = [min(NO_END * top, NO_END * top if p.high_rps is None else p.high_rps) for p in made.usl.curve]
     columns = {"x": x, "low": [point.low_rps for point in made.usl.curve], "high": high}
     band = VArea(x="x", y1="low", y2="high", fill_color=plots.BLUE, fill_alpha=0.16)
-    chart.plot.add_glyph(ColumnDataSource(columns), band, name=chart.name("95% of the fit", plots.BLUE))
+    chart.plot.add_glyph(ColumnDataSource(columns), band, name=chart.name("95% of the fit", plots.BLUE, "band"))
     _add_line(chart, "Universal Scalability Law", plots.BLUE, x, [point.throughput_rps for point in made.usl.curve])
 
 
@@ -112,12 +113,11 @@ def _cores(sweep: Sweep, rows: Sequence[Row]) -> Chart | None:
     known = [row for row in rows if row.generator_cores is not None and row.target_cores is not None]
     if not known or not sweep.is_shared:
         return None
-    reach = max(sweep.counts) * 1.1
+    width = _bar_width(sweep.counts)
+    reach = max(max(sweep.counts) * 1.1, max(sweep.counts) + width)
     title = f"Who has the {words.many(sweep.cores, 'core')} of this machine"
     chart = plots.over_counts("cores", title, "cores", sweep.counts, reach=reach, top=sweep.cores * HEADROOM)
     below = [0.0 for _ in known]
-    gaps = [after - before for before, after in zip(sorted(sweep.counts), sorted(sweep.counts)[1:], strict=False)]
-    width = 0.6 * min(gaps, default=1)
     parts = {
         "workers": (plots.VIOLET, [row.generator_cores or 0.0 for row in known]),
         "API": (plots.CYAN, [row.target_cores or 0.0 for row in known]),
@@ -137,6 +137,11 @@ def _cores(sweep: Sweep, rows: Sequence[Row]) -> Chart | None:
     return chart
 
 
+def _bar_width(counts: Sequence[int]) -> float:
+    """Return how wide a bar may be that touches neither the next one nor the left edge."""
+    return 0.6 * min(after - before for before, after in pairwise([0, *sorted(counts)]))
+
+
 def _rest(row: Row, cores: int) -> float:
     busy = 0.0 if row.busy_percent is None else row.busy_percent / 100 * cores
     return max(0.0, busy - (row.generator_cores or 0.0) - (row.target_cores or 0.0))
@@ -151,7 +156,7 @@ def _add_runs(chart: Chart, label: str, colour: str, runs: Sequence[tuple[int, F
         return
     columns = {"x": [count for count, _ in runs], "y": [given.throughput_rps for _, given in runs]}
     dots = Scatter(x="x", y="y", size=8, line_color=colour, line_width=2, fill_color=colour, fill_alpha=0.25)
-    chart.plot.add_glyph(ColumnDataSource(columns), dots, name=chart.name(label, colour))
+    chart.plot.add_glyph(ColumnDataSource(columns), dots, name=chart.name(label, colour, "circle"))
 
 
 def _add_line(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
+from bokeh.models.glyphs import VBar
 
 from loadlab.analysis.sweep import Axis, Point, State, Sweep, SweepStatus
-from loadlab.report import sweep_html, sweep_text
+from loadlab.report import sweep_charts, sweep_html, sweep_text
 from tests.analysis import sweeps
 from tests.analysis.sweeps import NO_CPU, SHORT, UNMEASURED, capacity, figures, invalid, no_capacity, point
 from tests.report.folders import HOSTILE
@@ -96,6 +99,32 @@ def test_the_charts_have_their_places() -> None:
     without = Parsed(sweep_html.page(spoilt())).text("button")
     assert "Universal Scalability Law" not in without
     assert "runs that cannot be believed" in without
+
+
+def test_what_a_legend_shows_is_what_is_drawn() -> None:
+    """Runs are dots, their mean a line; the fit is a line, its band an area: no two look alike."""
+    chart = sweep_charts.of(scaled(), [])[0]
+    assert {item.label: item.dash for item in chart.legend} == {
+        "95% of the fit": "band",
+        "Universal Scalability Law": "solid",
+        "in proportion to 1": "dashed",
+        "mean": "solid",
+        "runs": "circle",
+    }
+    assert len({(item.colour, item.dash) for item in chart.legend}) == len(chart.legend)
+
+
+@pytest.mark.parametrize("counts", [(1, 2), (1, 2, 4, 8), (4, 8), (3, 5, 4), (8,)], ids=str)
+def test_no_bar_is_cut_off_or_touches_another(counts: tuple[int, ...]) -> None:
+    """Each is as wide as the others, and whole within its chart."""
+    made = sweeps.finished(sweeps.sweep({count: figures(law(count)) for count in counts}))
+    plot: Any = next(one.plot for one in sweep_charts.of(made, []) if one.key == "cores")
+    bars: list[Any] = [one.glyph for one in plot.renderers if isinstance(one.glyph, VBar)]
+    (width,) = {bar.width for bar in bars}
+    assert width > 0
+    assert min(counts) - width / 2 >= plot.x_range.start
+    assert max(counts) + width / 2 <= plot.x_range.end
+    assert all(after - before > width for before, after in pairwise(sorted(counts)))
 
 
 def test_the_fit_or_why_there_is_none() -> None:

@@ -23,7 +23,13 @@ from .browsers import note_complaints
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
-DESKTOP, PHONE = (1280, 900), (390, 844)
+DESKTOP, TABLET, PHONE, SMALL_PHONE = (1280, 900), (905, 900), (390, 844), (320, 640)
+# The badges that stick out of what they stand in, and its padding.
+STICKING_OUT = """() => [...document.querySelectorAll(':is(.verdict, .tile, .reflow) .badge')].filter(badge => {
+    const place = badge.closest('.tile, td, .badges'), style = getComputedStyle(place);
+    const end = place.getBoundingClientRect().right - parseFloat(style.paddingRight);
+    return badge.getBoundingClientRect().right > end + 1 || badge.scrollWidth > badge.clientWidth + 1;
+}).map(badge => badge.textContent)"""
 Open = Callable[..., Page]
 
 
@@ -34,7 +40,7 @@ def visit(browser: Browser, complaints: list[str]) -> Iterator[Open]:
 
     def visit(url: str, size: tuple[int, int] = DESKTOP, scheme: Literal["light", "dark"] = "light") -> Page:
         context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, is_mobile=size == PHONE
+            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, is_mobile=size[0] <= PHONE[0]
         )
         contexts.append(context)
         page = context.new_page()
@@ -70,6 +76,15 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sides = [[keep_run(root, 1, "before")], [keep_run(root, 2, "after", slower=1.33)]]
     page = root / "page.html"
     page.write_bytes(comparing.page(comparing.make(*sides, allow_percent=5)))
+    return page
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of two runs of the same: its words are the longest."""
+    root = tmp_path_factory.mktemp("alike")
+    page = root / "page.html"
+    page.write_bytes(comparing.page(comparing.make([keep_run(root, 1, "before")], [keep_run(root, 2, "after")])))
     return page
 
 
@@ -175,6 +190,21 @@ def test_the_page_fits_every_window(
     })"""
     assert page.evaluate(inside)
     assert page.locator(".forest").count() > 12
+    assert complaints == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, TABLET, PHONE, SMALL_PHONE], ids=str)
+def test_the_longest_words_stay_in_their_place(
+    visit: Open, alike: Path, complaints: list[str], screenshots: Path, size: tuple[int, int]
+) -> None:
+    """No badge runs out of its card, its tile or its cell, or is cut."""
+    page = visit(alike.as_uri(), size)
+    expect(page.locator("html")).to_have_attribute("data-drawn", "yes", timeout=30_000)
+    page.screenshot(path=screenshots / f"compare-alike-{size[0]}.png", full_page=True)
+    expect(page.locator("#verdict")).to_have_text("NO SIGNIFICANT DIFFERENCE")
+    assert page.locator(".tile .badge").all_inner_texts() == ["no significant difference"] * 4
+    assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+    assert page.evaluate(STICKING_OUT) == []
     assert complaints == []
 
 

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from loadlab.analysis.recording import Status
 from loadlab.analysis.summarise import summarise
 from loadlab.analysis.summary import Accounting, Level, Reason, Validity, Verdict
+from loadlab.generator.live import SERIES_S, WINDOW_S
 from loadlab.plan import make
 from loadlab.runfolder import RunFolder
 from tests import searches
@@ -115,6 +116,49 @@ def test_a_run_from_start_to_report(visit: Open, master: Master, complaints: lis
     assert complaints == []
 
 
+def load_without(page: Page, path: str) -> None:
+    """Load a page again; what it asks of a path has no answer until the page is let ask."""
+    page.route(re.compile(path), lambda _: None)
+    with page.expect_request(re.compile(path)):
+        page.reload()
+
+
+def test_nothing_is_said_before_the_master_is_heard(visit: Open) -> None:
+    """That there is no run is said once it is known."""
+    page = visit()
+    load_without(page, r"/runs\?")
+    for part in ("#run", "#past"):
+        expect(page.locator(part)).to_contain_text("Loading…")
+    expect(page.locator("main")).not_to_contain_text(re.compile("No run yet|none yet"))
+    page.unroute_all()
+    expect(card(page)).to_contain_text("No run yet")
+    expect(card(page)).to_contain_text("or with ./lab run.")
+    expect(page.locator("#past")).to_contain_text("There is none yet.")
+    expect(page.locator("main")).not_to_contain_text("Loading…")
+
+
+def test_a_run_that_is_listed_but_not_heard_of_yet(visit: Open, master: Master) -> None:
+    """Above the list with it, nothing is said of no run."""
+    master.conductor.start(make(PLAN), by="ui")
+    page = visit()
+    load_without(page, r"/runs/")
+    expect(row(page, "before the release")).to_be_visible()
+    expect(card(page)).to_have_text(re.compile(r"^\s*Loading…\s*$"))
+    page.unroute_all()
+    expect(card(page)).to_contain_text("Holding 200 users")
+
+
+def test_the_lab_tab_says_nothing_before_the_master_is_heard(visit: Open, master: Master) -> None:
+    """As the page."""
+    master.runner.state = "running"  # else Locust's own UI has no tabs
+    page = visit("/")
+    load_without(page, r"/runs\?")
+    page.get_by_role("tab", name="Lab").click()
+    expect(page.locator("lab-runs")).to_have_text("Loading…")
+    page.unroute_all()
+    expect(page.locator("lab-runs")).to_contain_text("There is no run yet.")
+
+
 def test_a_search_from_start_to_capacity(visit: Open, master: Master, complaints: list[str]) -> None:
     """The form asks for what it needs, its steps are shown as they come, and at the end there is what was found."""
     page = visit()
@@ -149,6 +193,12 @@ def test_a_search_from_start_to_capacity(visit: Open, master: Master, complaints
     master.conductor.end(**changes)
     expect(card(page)).to_contain_text("this target takes 122 users and 492 requests/s")
     expect(page.locator("#run .tiles")).to_contain_text("122\u00a0users")
+    step = next(one for one in summary.capacity.steps if one.start_s == summary.window.start_s)  # type: ignore[union-attr]
+    assert {name: of for name, (_, *of) in told(page).items() if of} == {
+        "Throughput": ["at the capacity"], "Held": ["users"], "Broke": ["users"], "Recommended": ["users"],
+        "Knee": ["users"], "p95": [f"step {step.number}"], "Failed": [f"step {step.number}"],
+        "Requests": ["whole run"], "Workers": ["most at once"],
+    }  # fmt: skip
     expect(steps).to_have_count(10)
     expect(row(page, "search")).to_contain_text("capacity 122\u00a0users")
     assert complaints == []
@@ -161,6 +211,12 @@ def test_a_search_whose_target_collapsed(visit: Open, master: Master) -> None:
     page = visit()
     expect(card(page)).to_contain_text("The target collapsed at 80\u00a0users: waiting until it answers again")
     expect(page.locator("table.steps tbody tr").last).to_contain_text("collapsed")
+
+
+def told(page: Page) -> dict[str, list[str]]:
+    """Return what the tiles say: by their names, a value and what it is of."""
+    tiles = page.locator("#run .tiles > div").all()
+    return {tile.locator("dt").inner_text(): tile.locator("dd").all_inner_texts() for tile in tiles}
 
 
 def mark_fresh(folder: RunFolder) -> None:
@@ -192,6 +248,25 @@ def test_what_a_live_run_shows(visit: Open, master: Master) -> None:
     master.conductor.view = live(planned_s=None)
     expect(card(page)).to_contain_text("until it is stopped")
     assert page.locator("progress").get_attribute("value") is None
+
+
+def test_figures_say_over_what_time_they_are(visit: Open, master: Master) -> None:
+    """Three are named p95, and none is of the time that another is of; so too when the run is over."""
+    master.conductor.start(make(PLAN), by="ui")
+    page = visit()
+    expect(card(page)).to_contain_text("Holding 200 users")
+    recent = f"last {WINDOW_S} s"
+    assert {name: of for name, (_, of) in told(page).items()} == {
+        "Users": "now", "Throughput": recent, "p50": recent, "p95": recent, "p99": recent,
+        "Failed": "since the start", "Requests": "since the start",
+    }  # fmt: skip
+    heads = [f"Each second of the last {SERIES_S / 60:g} min", "SLOs, since the first ramp", "Validity", "Workers"]
+    assert card(page).locator("h3").all_inner_texts() == heads
+    master.conductor.end()
+    expect(card(page)).to_contain_text("PASS: 200 users")
+    of_window = dict.fromkeys(("Throughput", "p50", "p95", "p99", "Failed"), "measured window")
+    most = dict.fromkeys(("Users", "Workers"), "most at once")
+    assert {name: of for name, (_, of) in told(page).items()} == {**of_window, "Requests": "whole run", **most}
 
 
 def test_waiting_and_stopping(visit: Open, master: Master) -> None:
@@ -264,12 +339,16 @@ def test_past_runs_lead_to_their_figures_reports_and_files(visit: Open, master: 
     expect(card(page)).to_contain_text("INVALID: worker 2 was busy")
     expect(card(page)).to_contain_text("Worker 2 used 97% of its CPU.")
     expect(card(page)).not_to_contain_text("A note.")
+    assert page.locator(".slos .badge").all_inner_texts() == ["void", "void"]  # as in its report
+    expect(page.locator(".slos .badge.good, .slos .badge.bad")).to_have_count(0)
     expect(row(page, "run 1")).to_have_attribute("aria-current", "true")
     page.go_back()
     expect(card(page)).to_contain_text("It was cut short")
     with page.expect_download() as download:
         row(page, "run 0").get_by_role("link", name="All files of run 0").click()
     assert download.value.suggested_filename == f"{first.id}.tar.gz"
+    row(page, "run 0").get_by_role("link", name="run 0").first.click()
+    expect(page.locator(".slos .badge.good")).to_have_text(["pass", "pass"])
     row(page, "run 0").get_by_role("link", name="Report of run 0").click()
     expect(page).to_have_title("drawn")
     assert page.evaluate("self.origin") == "null"
@@ -376,6 +455,13 @@ def test_it_fits_every_window(
     expect(card(page)).to_contain_text("PASS")
     end = f"{'phone' if size == PHONE else 'desktop'}-{scheme}.png"
     page.screenshot(path=screenshots / f"lab-{end}", full_page=True)
+    check_looks(page, size)
+    void = RunFolder(master.conductor.root / page.locator("#run-id").inner_text())
+    invalid = Validity(Level.INVALID, (), Accounting(1, 1, 0, 0, 1, 0, 0, None), None)
+    finish(void, verdict=Verdict.NONE, validity=invalid, headline="INVALID: worker 2 was busy")
+    page.reload()
+    expect(page.locator(".slos")).to_contain_text("void")
+    page.screenshot(path=screenshots / f"lab-void-{end}", full_page=True)
     check_looks(page, size)
     unlabelled = "[...document.querySelectorAll('input, select, textarea')].filter(each => !each.labels.length).length"
     assert page.evaluate(unlabelled) == 0

@@ -8,11 +8,30 @@ import pytest
 from playwright.sync_api import expect
 
 from loadlab.report import sweep_html
-from tests.report.test_sweep_page import NAMES, capacities, replicas, scaled, spoilt
+from tests.analysis import sweeps
+from tests.analysis.sweeps import figures
+from tests.report.test_sweep_page import NAMES, capacities, law, replicas, scaled, spoilt
 
-from .report_pages import DESKTOP, FRAME, PAINTED, PHONE, Opener, keep
+from .report_pages import CANVAS, DESKTOP, FRAME, PAINTED, PHONE, Opener, keep
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+# The widths of the bars near the bottom of the cores' chart, in px: runs of painted ones in a row of its frame.
+BARS = f"""() => {{
+    const image = ({CANVAS})("chart-cores"), frame = ({FRAME})("chart-cores");
+    const scale = image.width / document.getElementById("chart-cores").clientWidth;
+    const [left, right] = [frame.x * scale + 4, (frame.x + frame.width) * scale];
+    const y = Math.round((frame.y + frame.height) * scale) - 6, widths = [];
+    for (let x = Math.round(left), before = false; x < right; x++) {{
+        const painted = image.data[4 * (y * image.width + x) + 3] > 150;
+        if (painted) before ? widths[widths.length - 1]++ : widths.push(1);
+        before = painted;
+    }}
+    return widths.filter(width => width > 8);
+}}"""
+LOOK_OF_MARKS = """marks => marks.map(mark => {
+    const { height, borderTop, borderRadius, backgroundColor, opacity } = getComputedStyle(mark);
+    return [height, borderTop, borderRadius, backgroundColor, opacity].join();
+})"""
 LOOKS = [(dark, phone) for dark in (False, True) for phone in (False, True)]
 
 
@@ -49,6 +68,26 @@ def test_the_page_is_drawn(
     for place in places:
         assert page.evaluate(PAINTED, place) > 500, place
     assert complaints == []
+
+
+def test_the_marks_of_a_legend_differ(opener: Opener, pages: dict[str, Path]) -> None:
+    """Each entry of the throughput's legend looks other than the rest."""
+    page = opener.open(pages["scaled"])
+    marks = page.locator(".chart", has=page.locator("#chart-throughput")).locator(".legend i")
+    looks = marks.evaluate_all(LOOK_OF_MARKS)
+    assert len(set(looks)) == len(looks) == 5
+
+
+def test_bars_are_equally_wide(opener: Opener, tmp_path: Path) -> None:
+    """The last one too: of two workers beside one, the bar is not cut at the chart's end."""
+    made = sweeps.finished(sweeps.sweep({count: figures(law(count)) for count in (1, 2)}))
+    path = tmp_path / "two.html"
+    path.write_bytes(sweep_html.page(made))
+    for phone in (False, True):
+        page = opener.open(path, phone=phone)
+        keep(page, f"sweep-two-{'phone' if phone else 'desktop'}")
+        one, two = page.evaluate(BARS)
+        assert abs(one - two) <= 2, (one, two)
 
 
 def test_pointing_tells_the_figures(

@@ -7,7 +7,7 @@ import { runsTable } from "./runs.js";
 
 const EVERY_MS = 4000;
 const LATEST = 20;
-let list = { active: null, runs: [] };
+let list = null; // until the master has answered
 
 /** The Lab tab: Locust puts this element where the tab's content goes. */
 class LabRuns extends HTMLElement {
@@ -16,6 +16,7 @@ class LabRuns extends HTMLElement {
   }
 
   draw() {
+    if (list === null) return this.replaceChildren(h("p", {}, "Loading…"));
     const detail = (id) => `/lab#run=${id}`;
     const table = list.runs.length
       ? runsTable(list.runs, { active: list.active, detail, inTab: true })

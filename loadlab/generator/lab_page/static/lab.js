@@ -119,7 +119,7 @@ function kindOf(run) {
 
 function drawRun() {
   const run = page.run;
-  if (run === null) return;
+  if (run === null) return drawNone();
   const kind = kindOf(run);
   const drawn = `${run.id} ${kind} ${run.status === "waiting"}`;
   head(title(run), run.id);
@@ -135,6 +135,16 @@ function drawRun() {
   tellTitle(run);
 }
 
+/** Say how a first run is started. */
+function drawNone() {
+  if (page.drawn === "none") return;
+  page.drawn = "none";
+  setText(at("run-title"), "No run yet");
+  const command = h("code", {}, "./lab run");
+  const hint = h("p", { class: "hint" }, "Start one here, in Locust’s own UI, or with ", command, ".");
+  at("run-body").replaceChildren(hint);
+}
+
 function head(name, id) {
   setText(at("run-title"), name);
   setText(at("run-id"), id);
@@ -146,7 +156,6 @@ function drawList() {
   show(at("busy"), isBusy);
   show(at("plan"), !isBusy);
   document.body.classList.toggle("busy", isBusy);
-  if (!page.list.runs.length) return;
   drawPast(page.list.runs, { active: page.list.active, shown: shownId(), first: page.isAll ? undefined : FIRST });
 }
 

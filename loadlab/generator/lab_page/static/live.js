@@ -6,6 +6,11 @@ import { badge, measure, mebibytes, ms, number, percent, span, standing, through
 import { believed, columns, sloList, table, tiles } from "./parts.js";
 import { searchPhase, searchView } from "./search.js";
 
+// Over what time figures are: what WINDOW_S and SERIES_S are in the master's live.py.
+const [RECENT, SERIES, TOTAL] = ["last 5 s", "Each second of the last 2 min", "since the start"];
+const FIGURES = {
+  Users: "now", Throughput: RECENT, p50: RECENT, p95: RECENT, p99: RECENT, Failed: TOTAL, Requests: TOTAL,
+};
 const STATES = { draining: "Stopping: the last reports come in", running: "Users are being started" };
 
 /** Make the view of a run; its update(run) shows how it is going now. `onStop` is called by its button. */
@@ -14,7 +19,7 @@ export function liveView(run, onStop) {
   const [state, clock] = [h("span"), h("span", { class: "hint" })];
   const bar = h("progress", { "aria-label": "How far the run is" });
   const stop = h("button", { class: "button stop", type: "button", onclick: () => { lock(stop); onStop(); } }, "Stop");
-  const figures = tiles(["Users", "Throughput", "p50", "p95", "p99", "Failed", "Requests"]);
+  const figures = tiles(FIGURES);
   const charts = {
     throughput_rps: chart("Throughput", throughput),
     p95_ms: chart("p95", ms),
@@ -28,9 +33,10 @@ export function liveView(run, onStop) {
     h("div", { class: "state" }, h("p", {}, state, clock), stop),
     bar,
     figures.node,
+    h("h3", {}, SERIES),
     h("div", { class: "charts" }, Object.values(charts).map((each) => each.node)),
     search?.node,
-    columns({ [search ? "SLOs, of the step" : "SLOs so far"]: promises, Validity: validity }),
+    columns({ [search ? "SLOs, of the step" : "SLOs, since the first ramp"]: promises, Validity: validity }),
     h("h3", {}, "Workers"),
     workers,
   );

@@ -3,10 +3,12 @@
 import { h, setText } from "./dom.js";
 import { badge } from "./format.js";
 
-/** Make a row of figures by their names; its update(texts) sets them, in that order. */
-export function tiles(names) {
-  const values = names.map(() => h("dd"));
-  const node = h("dl", { class: "tiles" }, names.map((name, index) => h("div", {}, h("dt", {}, name), values[index])));
+/** Make a row of figures: by their names, what each is of. Its update(texts) sets them, in that order. */
+export function tiles(scopes) {
+  const values = Object.keys(scopes).map(() => h("dd"));
+  const tile = ([name, scope], index) =>
+    h("div", {}, h("dt", {}, name), values[index], scope ? h("dd", { class: "hint" }, scope) : null);
+  const node = h("dl", { class: "tiles" }, Object.entries(scopes).map(tile));
   return { node, update: (texts) => texts.forEach((text, index) => setText(values[index], text)) };
 }
 

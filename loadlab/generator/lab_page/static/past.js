@@ -53,7 +53,7 @@ export function pastRuns({ tools, byWorkers, picked, compare, table, more }, onA
     table.replaceChildren(
       some.length
         ? runsTable(some, { active, shown, detail, picking: { isPicked, pick } })
-        : h("p", { class: "hint" }, "None had so many workers."),
+        : h("p", { class: "hint" }, runs.length ? "None had so many workers." : "There is none yet."),
     );
     drawTools();
   };

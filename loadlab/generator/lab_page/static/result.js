@@ -5,6 +5,10 @@ import { badge, measure, mebibytes, ms, number, percent, standing, throughput } 
 import { believed, columns, sloList, table, tiles } from "./parts.js";
 import { capacityParts } from "./search.js";
 
+const [WINDOW, TOTAL, MOST] = ["measured window", "whole run", "most at once"];
+const FIGURES = {
+  Throughput: WINDOW, p50: WINDOW, p95: WINDOW, p99: WINDOW, Failed: WINDOW, Requests: TOTAL, Users: MOST, Workers: MOST,
+};
 const ENDS = ["interrupted", "aborted"];
 const ENDED = ["finished", ...ENDS];
 
@@ -14,7 +18,10 @@ export function resultView(run) {
   const files = `/runs/${encodeURIComponent(run.id)}`;
   const doubts = summary.validity.reasons.filter((reason) => reason.level !== "valid").map((reason) => reason.text);
   const reasons = doubts.length ? doubts : ["No check of the measurement failed."];
-  const slos = summary.slos.map((each) => ({ ...each, said: measure(each.measured, each.unit) }));
+  // Of a measurement that cannot be believed, no promise is kept or broken.
+  const isVoid = summary.validity.level === "invalid";
+  const judged = (each) => ({ ...each, outcome: isVoid ? "void" : each.outcome, said: measure(each.measured, each.unit) });
+  const slos = summary.slos.map(judged);
   return h(
     "div",
     { class: "over" },
@@ -42,7 +49,7 @@ export function resultView(run) {
 
 function figures({ window, totals, users_max: users, workers_max: workers }) {
   const percentiles = window.ok?.percentiles_ms ?? {};
-  const made = tiles(["Throughput", "p50", "p95", "p99", "Failed", "Requests", "Users", "Workers"]);
+  const made = tiles(FIGURES);
   made.update([
     throughput(window.throughput_rps), ms(percentiles.p50), ms(percentiles.p95), ms(percentiles.p99),
     percent(window.fail_percent), number(totals.requests), number(users), number(workers),

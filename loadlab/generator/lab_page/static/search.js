@@ -34,15 +34,23 @@ export function searchPhase(search) {
 export function capacityParts(summary) {
   const found = summary.capacity;
   const percentiles = summary.window.ok?.percentiles_ms ?? {};
-  const figures = tiles(
-    ["Capacity", "Throughput", "Held", "Broke", "Recommended", "Knee", "p95", "Failed", "Requests", "Workers"],
-  );
+  const stretch = stretchOf(summary);
+  const figures = tiles({
+    Capacity: "", Throughput: "at the capacity", Held: "users", Broke: "users", Recommended: "users", Knee: "users",
+    p95: stretch, Failed: stretch, Requests: "whole run", Workers: "most at once",
+  });
   figures.update([
     capacityUsers(found, summary.validity.level), throughput(found.throughput_rps), number(found.held_users),
     number(found.broke_users), number(found.recommended_users), number(found.knee_users), ms(percentiles.p95),
     percent(summary.window.fail_percent), number(summary.totals.requests), number(summary.workers_max),
   ]);
   return [figures.node, h("h3", {}, "Steps"), h("div", { class: "scroll" }, stepsTable(found.steps, true))];
+}
+
+/** What the figures of the window are of. */
+function stretchOf({ window, capacity }) {
+  const step = capacity.steps.find((each) => each.start_s === window.start_s && each.end_s === window.end_s);
+  return step ? `step ${step.number}` : "all steps";
 }
 
 function capacityUsers(found, validity) {
