@@ -133,9 +133,9 @@ def line(document: dict[str, Any]) -> str:
         f"{words.number(live['throughput_rps'])} requests/s",
         f"p50 {words.milliseconds(live['p50_ms'])}",
         f"p95 {words.milliseconds(live['p95_ms'])}",
-        f"p99 {words.milliseconds(live['p99_ms'])}",
-        f"{words.percent(live['fail_percent'])} failed",
-        *([slos] if slos else []),
+        f"p99 {words.milliseconds(live['p99_ms'])} in the last 5 s",
+        f"{words.percent(live['fail_percent'])} failed in all",
+        *([f"SLOs {'of the step' if search else 'so far'}: {slos}"] if slos else []),
         *([f"{_step(search)}, {_bracket(search)}"] if search else []),
         "; ".join([live["validity"]["level"], *live["validity"]["reasons"][:1]]),
     ]

@@ -227,6 +227,17 @@ def test_who_is_late_for_want_of_cores_is_not_to_blame() -> None:
     assert "late" in late
 
 
+@pytest.mark.parametrize(("cpu", "of_others"), [(0.1, True), (0.5, False)])
+def test_whose_a_full_machine_is(cpu: float, of_others: bool) -> None:
+    """Where neither workers nor target use much of it, to set them apart would not help: others are to be ended."""
+    target = [Machine(processes=(cpu,), cpu_cores=cpu)]
+    made = found(Staging(machine=MachineSecond(0.97, 0.0), target=target, worker_cpu=cpu / 2, lag_ms=14))
+    assert made.first == "machine CPU"
+    said = finding(made, "machine")
+    assert ("went to other programs" in " ".join(said.evidence)) == of_others
+    assert ("End the other programs" in said.advice) == of_others
+
+
 def test_a_quota_that_is_used_up_comes_before_a_machine_that_is() -> None:
     """The target was given all that it may use: with more machine it would not get any more."""
     made = found(replace(busy(queue_ms=60), target=[HALF_A_CORE], machine=MachineSecond(0.99, 0.0)))

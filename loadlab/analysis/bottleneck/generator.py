@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from loadlab.analysis.bottleneck.causes import LIMITING_FROM, finding, level_of, unknown, worst
 from loadlab.analysis.bottleneck.facts import Facts
 from loadlab.analysis.saturation import (
@@ -18,6 +20,8 @@ from loadlab.analysis.wording import figure, many, ms, percent
 
 MACHINE_LIMITING = 0.95  # of its CPU time: its cores are hardly ever idle, so that something always waits for one
 MACHINE_NEAR = 0.85
+OTHERS_MOST = 0.6  # of what is used: a rig uses some beside its target and workers, for its master and network
+END_OTHERS = "End the other programs that run on this machine, or measure on another one, and run it again."
 STOLEN_NOTABLE = 0.05  # as of throttling: 5% of the time can make a p95
 STOLEN_MUCH = 0.1
 
@@ -46,12 +50,19 @@ def machine(facts: Facts) -> Finding:
         return unknown("machine", "The CPU time of the master's machine was not recorded.")
     share = used.busy + used.stolen
     cores = f" of its {many(facts.machine_cores, 'core')}" if facts.machine_cores else ""
+    advice = None
     evidence = [f"All programs together used {percent(round(100 * share))}{cores}."]
     level = Limit.LIMITING if share >= MACHINE_LIMITING else Limit.NEAR if share >= MACHINE_NEAR else Limit.NOT
     if level is Limit.NEAR and (_is_late_for_it(facts) or facts.pressure.latency >= 1):
         level = Limit.LIMITING  # so near to it, what runs there waits for several times as long as it runs
     if facts.shares_cores:
-        evidence[0] = evidence[0].rstrip(".") + f", which generator and target share: {_shared(facts)}."
+        target, workers = _used_here(facts)
+        shared = f"the target used {figure(target)} of them, the workers {figure(workers)}"
+        evidence[0] = evidence[0].rstrip(".") + f", which generator and target share: {shared}."
+        all_cores = used.busy * (facts.machine_cores or 0)
+        if target and all_cores - target - workers > OTHERS_MOST * all_cores and level is not Limit.NOT:
+            evidence.append(f"Most of the rest, {figure(all_cores - target - workers)} cores, went to other programs.")
+            advice = END_OTHERS
     elif not facts.workers_here:
         evidence.append("It is the master's; whether workers or target run on it, too, was not told.")
         level = Limit.NEAR if level is Limit.LIMITING else level
@@ -60,7 +71,8 @@ def machine(facts: Facts) -> Finding:
     if used.stolen >= STOLEN_NOTABLE:
         evidence.append(f"Its host took {percent(round(100 * used.stolen))} of the CPU time for others.")
         level = Limit.LIMITING if used.stolen >= STOLEN_MUCH and share >= LIMITING_FROM else level
-    return finding("machine", level, share, evidence)
+    made = finding("machine", level, share, evidence)
+    return made if advice is None else replace(made, advice=advice)
 
 
 def _is_for_want_of_cores(facts: Facts) -> bool:
@@ -75,11 +87,11 @@ def _is_late_for_it(facts: Facts) -> bool:
     return late_ms > LAG_MOST_MS and _is_for_want_of_cores(facts) and _own_cpu(facts)[0] is not Limit.LIMITING
 
 
-def _shared(facts: Facts) -> str:
+def _used_here(facts: Facts) -> tuple[float, float]:
+    """Return the cores' worth of CPU time that the target and the workers used of the master's machine."""
     target = sum(sum(one.processes) or one.cpu_cores or 0.0 for one in facts.instances if one.is_here)
     workers = [column for number, column in facts.workers.items() if number in facts.workers_here]
-    used = sum(float(column.cpu_s[facts.places].sum()) for column in workers) / facts.lasted_s
-    return f"the target used {figure(target)} of them, the workers {figure(used)}"
+    return target, sum(float(column.cpu_s[facts.places].sum()) for column in workers) / facts.lasted_s
 
 
 def _own_cpu(facts: Facts) -> tuple[Limit, float, list[str]]:
