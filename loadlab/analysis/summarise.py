@@ -14,7 +14,7 @@ from loadlab.analysis.loads import Loads, tallied
 from loadlab.analysis.recording import Recording, Run
 from loadlab.analysis.slo import Outcome, Slo, parse
 from loadlab.analysis.stages import Held, Seconds
-from loadlab.analysis.summary import Level, Stage, Summary
+from loadlab.analysis.summary import Level, Load, Stage, Summary
 from loadlab.analysis.timeline import Timeline, columns
 
 
@@ -44,7 +44,7 @@ def summarise(recording: Recording, slos: Sequence[str] | None = None) -> Summar
     answer = capacities.capacity(search, loads, promises, is_believed=found.level is not Level.INVALID)
     calibration = ceiling.measure(evidence, measured)
     judged_stages = _stages(promises, evidence, loads, is_search=search is not None)
-    line = calibration.sentence.rstrip(".") if calibration else verdict.load_line(measured, _users(held, timeline))
+    line = calibration.sentence.rstrip(".") if calibration else _load_line(measured, held, timeline)
     broke = capacities.first_broken(search, timeline.length)
     hardest = (broke,) if broke else window if search else _hardest(judged_stages, window)
     limiting = bottlenecks.find(evidence, loads, hardest, promises)
@@ -86,9 +86,10 @@ def _hardest(held_stages: Sequence[Stage], window: Seconds) -> Seconds:
     return (range(int(chosen.load.start_s), int(chosen.load.end_s)),)
 
 
-def _users(held: Sequence[Held], timeline: Timeline) -> int:
-    """Return the most users that were held, or at least ran."""
-    return max((stage.users for stage in held), default=int(timeline.users.max(initial=0)))
+def _load_line(measured: Load, held: Sequence[Held], timeline: Timeline) -> str:
+    """Return what the load was, by the users that were held, or at least ran: its figures are means of all stages."""
+    users = max((stage.users for stage in held), default=int(timeline.users.max(initial=0)))
+    return verdict.load_line(measured, users, is_even=len({stage.users for stage in held}) <= 1)
 
 
 def _end_s(run: Run, length: int) -> float:

@@ -69,9 +69,9 @@ def headline(  # noqa: PLR0917
     return line
 
 
-def load_line(window: Load, users: int) -> str:
-    """Return what the load was and how it was borne: users, throughput, p95, failures if any."""
-    parts = [many(users, "user"), f"{figure(window.throughput_rps)} requests/s"]
+def load_line(window: Load, users: int, *, is_even: bool) -> str:
+    """Return what the load was and how it was borne: users (the most where it varied), throughput, p95, failures."""
+    parts = [f"{'' if is_even else 'up to '}{many(users, 'user')}", f"{figure(window.throughput_rps)} requests/s"]
     if window.ok:
         parts.append(f"p95 {ms(window.ok.percentiles_ms['p95'])}")
     if window.failures:

@@ -133,6 +133,7 @@ def test_an_instance_that_began_anew_has_no_negative_figures() -> None:
     ("recipe", "change", "verdict", "code", "words"),
     [
         (Recipe(), None, Verdict.PASS, Exit.OK, "PASS: 40 users, 40 requests/s, p95 "),
+        (Recipe(steps=((20, 30), (60, 30))), None, Verdict.PASS, Exit.OK, "PASS: up to 60 users, 40 requests/s, p95 "),
         (Recipe(endpoints=SLOW), None, Verdict.FAIL, Exit.SLO_FAILED, "FAIL: p95<450ms was broken at 5"),
         (
             Recipe(endpoints=SLOW, fails=burst(10, 60, 0.5)),
