@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 from functools import partial
@@ -30,6 +32,7 @@ app = typer.Typer(
     context_settings=CONTEXT,
 )
 command = partial(app.command, cls=Command)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 CTRL_C = 130  # what typer exits with when nobody else took care of Ctrl-C
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -385,6 +388,13 @@ def main() -> int:
         return Exit.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nobody is left to tell
+        return Exit.TOOL_ERROR
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of the output could not be written either
+        where = error.filename or "what this command prints to"
+        errors.print(f"[red]Error:[/red] {_plain(str(where))} cannot be written: {error.strerror}.")
         return Exit.TOOL_ERROR
     return Exit.OK
 

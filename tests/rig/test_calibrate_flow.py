@@ -71,9 +71,10 @@ class Scaled:
 
 
 @pytest.fixture
-def scaled(fake_rig: FakeRig, monkeypatch: pytest.MonkeyPatch) -> Scaled:
+def scaled(fake_rig: FakeRig, master: FakeMaster, monkeypatch: pytest.MonkeyPatch) -> Scaled:
     """Have a rig that is scaled at once."""
     made = Scaled(fake_rig)
+    monkeypatch.setenv("UI_PORT", str(master.port))
     monkeypatch.setattr(ProcessEngine, "up", lambda _self, settings, tied: made.up(settings))  # noqa: ARG005
     monkeypatch.setattr(fleet, "wait_ready", lambda *_: None)
     return made

@@ -16,6 +16,7 @@ from typing import cast
 import pytest
 
 from loadlab import __version__, cli
+from loadlab.commands import collecting
 from loadlab.commands import rig as commands
 from loadlab.errors import Exit, LabError
 from loadlab.rig import fleet
@@ -343,6 +344,7 @@ def test_one_worker_is_no_plural(
     """When the rig is ready it says of how many workers."""
     engine = SimpleNamespace(name="processes", state=lambda: None, up=lambda *_, **__: None)
     monkeypatch.setattr(fleet, "wait_ready", lambda *_: None)
+    monkeypatch.setattr(collecting, "acquaint", lambda *_, **__: None)
     commands.bring_up(cast(Engine, engine), load({"workers": workers}), tied=False)
     assert said in capsys.readouterr().out
 
@@ -364,6 +366,27 @@ def test_a_master_that_ends_ends_the_rig(monkeypatch: pytest.MonkeyPatch) -> Non
         watch(monkeypatch, RigState("x"), RigState("x", ("api-1",), (Failure("master-1", 1, ("why",)),)))
     assert "why" in str(end.value)
     assert end.value.exit_code == Exit.TOOL_ERROR
+
+
+@pytest.mark.parametrize("arguments", [["status", "--json"], ["doctor"], ["--version"]])
+def test_output_on_a_full_disk(arguments: list[str], tmp_path: Path) -> None:
+    """It is said, in a sentence; there is no traceback."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "loadlab", *arguments]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=bare_environment(tmp_path),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == Exit.TOOL_ERROR
+    assert (
+        done.stderr.splitlines()[-1] == "Error: what this command prints to cannot be written: No space left on device."
+    )
+    assert "Traceback" not in done.stderr
 
 
 def test_output_that_nobody_reads(tmp_path: Path) -> None:
