@@ -145,7 +145,8 @@ def bring_up(engine: Engine, settings: RigSettings, *, tied: bool, out: Console 
     try:
         engine.up(settings, tied=tied)
         _wait(engine, settings, started, out)
-        collecting.acquaint(Master(ui_url(settings)), revision=revision.current())
+        runs = {"revision": revision.current()} if engine.renews or not existed else {}  # else what it began with
+        collecting.acquaint(Master(ui_url(settings)), **runs)
     except (LabError, KeyboardInterrupt) as error:
         if not existed:  # what was up before this command is not ours to take down
             take_down(engine, out)

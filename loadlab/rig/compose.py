@@ -63,6 +63,7 @@ class ComposeEngine:
     """Containers on this host's Docker Engine, by `docker compose`."""
 
     name: ClassVar[str] = "compose"
+    renews: ClassVar[bool] = True
 
     def state(self) -> RigState | None:
         """Return the containers of this project, or None when there are none."""

@@ -56,9 +56,13 @@ class NullTarget:
 
 
 class Engine(Protocol):
-    """Starts, scales, watches and ends the parts of one rig. `up` on a rig that is up scales it."""
+    """Starts, scales, watches and ends the parts of one rig. `up` on a rig that is up scales it.
+
+    `renews`: it also starts anew what runs other code than is there by now.
+    """
 
     name: ClassVar[str]
+    renews: ClassVar[bool]
 
     def state(self) -> RigState | None:
         """Return what is up, or None when nothing is."""

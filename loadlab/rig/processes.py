@@ -36,6 +36,7 @@ class ProcessEngine:
     """A supervisor and its children, found again by the folder they share."""
 
     name: ClassVar[str] = "processes"
+    renews: ClassVar[bool] = False
 
     def __init__(self, path: Path | None = None) -> None:
         self.folder = RigFolder(path or default_folder())

@@ -26,6 +26,7 @@ class FakeEngine:
     """
 
     name: ClassVar[str] = "processes"
+    renews: ClassVar[bool] = False
 
     def __init__(self, home: Path, master: FakeMaster) -> None:
         self.home = home

@@ -19,7 +19,7 @@ from loadlab import __version__, cli
 from loadlab.commands import collecting
 from loadlab.commands import rig as commands
 from loadlab.errors import Exit, LabError
-from loadlab.rig import fleet
+from loadlab.rig import fleet, revision
 from loadlab.rig.engine import LOOPBACK, Engine, Failure, RigState
 from loadlab.rig.settings import ROOT, load
 from tests.rig.rigs import Rig, bare_environment, copy_checkout, free_ports
@@ -342,11 +342,34 @@ def test_one_worker_is_no_plural(
     workers: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """When the rig is ready it says of how many workers."""
-    engine = SimpleNamespace(name="processes", state=lambda: None, up=lambda *_, **__: None)
-    monkeypatch.setattr(fleet, "wait_ready", lambda *_: None)
-    monkeypatch.setattr(collecting, "acquaint", lambda *_, **__: None)
-    commands.bring_up(cast(Engine, engine), load({"workers": workers}), tied=False)
+    brought_up(monkeypatch, workers=workers)
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("existed", "renews", "is_told"),
+    [(False, False, True), (True, False, False), (True, True, True)],
+    ids=["a new rig", "processes that run on", "containers, which are made anew where their code is another"],
+)
+def test_of_which_revision_a_rig_is(
+    existed: bool, renews: bool, is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkout's, unless its master runs what the checkout had when the rig came up."""
+    monkeypatch.setattr(revision, "current", lambda: "abc")
+    assert brought_up(monkeypatch, existed=existed, renews=renews) == ({"revision": "abc"} if is_told else {})
+
+
+def brought_up(
+    monkeypatch: pytest.MonkeyPatch, *, workers: str = "2", existed: bool = False, renews: bool = False
+) -> dict[str, str]:
+    """Bring up a rig that is ready at once, and return what its master is told."""
+    told: dict[str, str] = {}
+    state = RigState("processes") if existed else None
+    engine = SimpleNamespace(name="processes", renews=renews, state=lambda: state, up=lambda *_, **__: None)
+    monkeypatch.setattr(fleet, "wait_ready", lambda *_: None)
+    monkeypatch.setattr(collecting, "acquaint", lambda _master, **known: told.update(known))
+    commands.bring_up(cast(Engine, engine), load({"workers": workers}), tied=False)
+    return told
 
 
 def test_a_part_that_ends_is_told_of_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
