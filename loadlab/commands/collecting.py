@@ -133,6 +133,15 @@ def settle(ui: str, out: Console) -> None:
         with suppress(RefusedError):
             master.stop(active)
     _wait_for_reports(master)
+    bring_all(master, out)
+
+
+def bring_all(master: Master, out: Console) -> None:
+    """Bring every run here that is over, with or without a report, and say what they came to.
+
+    Raises:
+        LabError: not all of them could be brought.
+    """
     done = _collect(master, even_unreported=True)
     tell(done.copied, out)
     if done.errors:

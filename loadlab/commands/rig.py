@@ -164,7 +164,7 @@ def bring_home(engine: Engine, settings: RigSettings, out: Console = console) ->
     out.print(f"An earlier rig stored something on engine {engine.name}: one is brought up, to copy its runs.")
     bring_up(engine, settings, tied=True, out=out)
     try:
-        collecting.settle(ui_url(settings), out)
+        collecting.bring_all(Master(ui_url(settings)), out)
     except BaseException:  # Ctrl-C, for one
         take_down(engine, out)
         raise

@@ -41,7 +41,7 @@ def test_workers(lab: Lab) -> None:
     assert len([left for left in leftovers(lab.rig.project) if left.startswith("volume")]) == 2
     done = lab("sweep", "--workers", "1,2", *SHORT, API_PORT=str(lab.rig.api_port))
     assert done.returncode == INVALID, done.stdout + done.stderr
-    assert "An earlier rig left its store" in done.stdout
+    assert "An earlier rig stored something on engine compose" in done.stdout
     sweep = swept(lab.rig)
     assert [(point["count"], point["state"]) for point in sweep["points"]] == [(1, "measured"), (2, "measured")]
     for point in sweep["points"]:
