@@ -123,6 +123,8 @@ def test_a_run_outlives_its_rig_and_its_master(lab: Lab, tmp_path: Path) -> None
 
     The run stays in the volume when the rig is taken down, and is not copied a second time by the next one.
     """
+    results = tmp_path / "results"
+    lab.environment["LAB_RESULTS"] = str(results)
     assert lab("up", "--engine", "compose", "--workers", "1", "--detach").returncode == OK
     output = tmp_path / "output"
     process = lab.start(output, "run", "--users", "5", "--spawn-rate", "5", "--time", "2m", "--name", "cut")
@@ -134,7 +136,7 @@ def test_a_run_outlives_its_rig_and_its_master(lab: Lab, tmp_path: Path) -> None
         process.kill()
         process.wait()
     assert "The run was cut short: master-1 was killed by signal 9" in output.read_text()
-    folder = lab.rig.clone / "results" / active
+    folder = results / active
     wait_for("the report, which goes on when the command has ended", (folder / "report.html").exists)
     summary = json.loads((folder / "summary.json").read_text())
     assert (summary["partial"], summary["exit_code"]) == (True, INTERRUPTED)
@@ -146,7 +148,7 @@ def test_a_run_outlives_its_rig_and_its_master(lab: Lab, tmp_path: Path) -> None
     )
     assert again.returncode == INVALID, again.stdout + again.stderr
     runs = json.loads(lab("runs", "--json").stdout)
-    assert len(runs) == len(list((lab.rig.clone / "results").iterdir())) == 2
+    assert len(runs) == len(list(results.iterdir())) == 2
     assert [run["id"] for run in json.loads(request(f"{lab.rig.ui}/runs").body)["runs"]] == [run["id"] for run in runs]
 
 

@@ -53,8 +53,9 @@ def test_workers(lab: Lab) -> None:
 
 
 def test_replicas(lab: Lab) -> None:
-    """One and three of them behind HAProxy, with even shares; nothing is left."""
-    done = lab("sweep", "--api", "1,3", "--workers", "1", *SHORT, API_PORT=str(lab.rig.api_port))
+    """One and three of them behind HAProxy, with even shares of some 150 requests; nothing is left."""
+    load = ("--engine", "compose", "--users", "40", "--spawn-rate", "40", "--time", "4s", "--slo", "fail<1%")
+    done = lab("sweep", "--api", "1,3", "--workers", "1", *load, API_PORT=str(lab.rig.api_port))
     assert done.returncode == INVALID, done.stdout + done.stderr
     sweep = swept(lab.rig)
     assert (sweep["axis"], sweep["balancer"], sweep["others"]) == ("api", "lb", 1)
