@@ -104,7 +104,10 @@ def check_room() -> None:
 
 
 def acquaint(master: Master, **known: str) -> None:
-    """Tell a master what this host knows and it does not: calibrations of earlier rigs, and what else is given."""
+    """Tell a master what this host knows and it does not: calibrations of earlier rigs, and what else is given.
+
+    Not by its environment: plain Compose has another one, and each would start the other's containers anew.
+    """
     kept = CALIBRATIONS.adapter.dump_python(calibrations.kept(results()), mode="json")
     with suppress(RefusedError):  # one of another version, which does without
         master.tell(calibrations=kept, **known)
@@ -140,10 +143,12 @@ def bring_all(master: Master, out: Console) -> None:
     """Bring every run here that is over, with or without a report, and say what they came to.
 
     Raises:
-        LabError: not all of them could be brought.
+        LabError: not all of them could be brought, or one is not over.
     """
     done = _collect(master, even_unreported=True)
     tell(done.copied, out)
+    if active := master.runs()["active"]:
+        done.errors.append(f"Run {active} is still active, and not copied.")
     if done.errors:
         raise LabError("\n".join(done.errors))
 

@@ -12,9 +12,9 @@ import pytest
 
 from loadlab.analysis.recording import Status
 from loadlab.analysis.summary import Verdict
-from loadlab.commands import reporting
-from loadlab.commands.screen import console
-from loadlab.errors import Exit
+from loadlab.commands import collecting, reporting
+from loadlab.commands.screen import aside, console
+from loadlab.errors import Exit, LabError
 from loadlab.rig.master import SilentError, checked_id
 from loadlab.runfolder import RunFolder, RunFolderError, create, find, folders
 from tests import recordings
@@ -195,6 +195,16 @@ def test_down_stops_an_active_run_and_waits_for_its_report(lab: Lab, fake_rig: F
     assert f"Stopping run {RUN_ID}, which is active" in out
     assert asked >= 3
     assert fake_rig.copied.html.exists()
+
+
+@pytest.mark.usefixtures("fake_rig")
+def test_a_run_that_does_not_end_is_not_taken_for_copied(master: FakeMaster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what is stored of it would be thrown away with the rest."""
+    monkeypatch.setattr(collecting, "SETTLE_S", 0.1)
+    listed(master, status="running", has_report=False)
+    master.active = RUN_ID
+    with pytest.raises(LabError, match="is still active, and not copied"):
+        collecting.settle(master.url, aside)
 
 
 # --- Reports --------------------------------------------------------------------------------------------------------
